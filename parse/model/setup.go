@@ -1,0 +1,285 @@
+package model
+
+import "clowder/parse/diag"
+
+// Setup is one httpd front end (or several) and its Tomcats. It is built by
+// parse.Load and not changed afterwards; reading it from many goroutines is safe.
+type Setup struct {
+	FrontEnds []*FrontEnd `key:"frontend"`
+	Nodes     []*Node     `key:"node"`
+	App       *App        `key:"app"`
+
+	Files    []*diag.File `key:"-"` // all files read, in load order
+	Unmapped []Unmapped   `key:"-"` // what the model does not hold
+}
+
+// App says what the Go nodes answer with; nil means the counter page.
+type App struct {
+	At       diag.Span
+	Kind     String `key:"kind"`     // counter, static or upstream
+	Upstream String `key:"upstream"` // URL of the process behind kind upstream
+}
+
+// Unmapped is a directive, element or attribute that the model does not hold.
+type Unmapped struct {
+	Span diag.Span
+	What string // "RewriteMap", "Connector attribute bindOnInit"
+}
+
+// Node returns the node of that name, or nil.
+func (s *Setup) Node(name string) *Node {
+	for _, n := range s.Nodes {
+		if n.Name.V == name {
+			return n
+		}
+	}
+	return nil
+}
+
+// FrontEnd is one httpd: its listening sockets, modules and servers.
+type FrontEnd struct {
+	At         diag.Span
+	Name       String    `key:"name"`       // unique in the setup; "httpd" when there is one
+	Version    String    `key:"version"`    // 2.2.21, 2.4
+	Host       String    `key:"host"`       // address of the machine it runs on
+	ServerRoot String    `key:"ServerRoot"` // as written
+	Listens    []*Listen `key:"listen"`
+	Modules    []*Module `key:"module"`
+	Main       *Server   `key:"server"` // settings outside every <VirtualHost>
+	VHosts     []*Server `key:"virtualhost"`
+}
+
+// HasModule reports whether the module (its identifier, "proxy_balancer_module")
+// is loaded by a LoadModule line of the setup.
+func (f *FrontEnd) HasModule(ident string) bool {
+	for _, m := range f.Modules {
+		if m.Name.V == ident {
+			return true
+		}
+	}
+	return false
+}
+
+// Listen is one Listen directive.
+type Listen struct {
+	At       diag.Span
+	Address  String `key:"address"` // unset: every address
+	Port     Int    `key:"port"`
+	Protocol String `key:"protocol"`
+}
+
+// Module is one LoadModule line.
+type Module struct {
+	At   diag.Span
+	Name String `key:"name"` // identifier: proxy_module
+	File String `key:"file"`
+}
+
+// Server is the main server or one <VirtualHost>, as written: settings that a
+// virtual host inherits from the main server stand only there. Use
+// [FrontEnd.Effective] for the merged view of httpd.
+type Server struct {
+	At         diag.Span
+	Addresses  []String    `key:"addresses"` // of <VirtualHost>; empty for the main server
+	ServerName String      `key:"ServerName"`
+	Aliases    []String    `key:"ServerAlias"`
+	DocRoot    String      `key:"DocumentRoot"`
+	Admin      String      `key:"ServerAdmin"`
+	Settings   Settings    `key:",inline"`
+	Balancers  []*Balancer `key:"balancer"`
+	Workers    []*Member   `key:"worker"`  // plain workers outside balancers
+	Mappings   []*Mapping  `key:"mapping"` // ProxyPass and ProxyPassMatch in file order
+	Sections   []*Section  `key:"section"` // Location, Proxy, … in file order
+
+	Timeout         Duration `key:"Timeout"`
+	ProxyTimeout    Duration `key:"ProxyTimeout"`
+	ProxyRequests   Bool     `key:"ProxyRequests"`
+	ProxyVia        String   `key:"ProxyVia"`
+	ProxyStatus     String   `key:"ProxyStatus"`
+	ProxyBadHeader  String   `key:"ProxyBadHeader"`
+	IOBufferSize    Int      `key:"ProxyIOBufferSize"` // bytes
+	RecvBufferSize  Int      `key:"ProxyReceiveBufferSize"`
+	MaxForwards     Int      `key:"ProxyMaxForwards"`
+	BalancerInherit Bool     `key:"BalancerInherit"`
+	PassInherit     Bool     `key:"ProxyPassInherit"`
+	KeepAlive       Bool     `key:"KeepAlive"`
+	KeepAliveTime   Duration `key:"KeepAliveTimeout"`
+	CanonicalName   String   `key:"UseCanonicalName"`
+	EncodedSlashes  String   `key:"AllowEncodedSlashes"`
+	MergeSlashes    Bool     `key:"MergeSlashes"`
+	TraceEnable     String   `key:"TraceEnable"`
+	ErrorLog        String   `key:"ErrorLog"`
+	CustomLogs      []*Log   `key:"CustomLog"`
+	LogFormats      []*Log   `key:"LogFormat"`
+	TLS             *TLS     `key:"tls"`
+}
+
+// Log is one CustomLog or LogFormat.
+type Log struct {
+	At     diag.Span
+	File   String `key:"file"`   // of CustomLog
+	Format String `key:"format"` // a nickname or a format
+	Name   String `key:"name"`   // nickname given by LogFormat
+}
+
+// TLS is mod_ssl's server side.
+type TLS struct {
+	At       diag.Span
+	Engine   String `key:"SSLEngine"`
+	CertFile String `key:"SSLCertificateFile"`
+	KeyFile  String `key:"SSLCertificateKeyFile"`
+}
+
+// Settings are the per-directory directives that may stand in a server and in a section.
+type Settings struct {
+	Handler       String        `key:"SetHandler"`
+	PreserveHost  Bool          `key:"ProxyPreserveHost"`
+	ErrorOverride String        `key:"ProxyErrorOverride"` // On, Off, or "On 404 500"
+	AddHeaders    Bool          `key:"ProxyAddHeaders"`
+	Continue100   Bool          `key:"Proxy100Continue"`
+	InterpolEnv   Bool          `key:"ProxyPassInterpolateEnv"`
+	Reverses      []*Reverse    `key:"reverse"`
+	CookiePaths   []*Reverse    `key:"cookiepath"`
+	CookieDomains []*Reverse    `key:"cookiedomain"`
+	Headers       []*HeaderRule `key:"header"`
+	SetEnv        []*Env        `key:"setenv"`
+	ErrorDocs     []*ErrorDoc   `key:"errordocument"`
+	Access        *Access       `key:"access"`
+}
+
+// Reverse is ProxyPassReverse, ProxyPassReverseCookiePath or …CookieDomain.
+type Reverse struct {
+	At   diag.Span
+	From String `key:"from"` // ProxyPassReverse: public path; cookie rules: internal value
+	To   String `key:"to"`   // ProxyPassReverse: real URL; cookie rules: public value
+}
+
+// HeaderRule is one Header or RequestHeader line.
+type HeaderRule struct {
+	At      diag.Span
+	Request Bool   `key:"request"` // RequestHeader
+	Always  Bool   `key:"always"`
+	Action  String `key:"action"` // set, add, unset, …
+	Name    String `key:"name"`
+	Value   String `key:"value"`
+	Cond    String `key:"condition"` // env=NAME, expr=…, early
+}
+
+// Env is SetEnv, SetEnvIf, SetEnvIfNoCase, BrowserMatch or UnsetEnv.
+type Env struct {
+	At        diag.Span
+	Directive String   `key:"directive"`
+	Args      []String `key:"args"`
+}
+
+// ErrorDoc is one ErrorDocument.
+type ErrorDoc struct {
+	At       diag.Span
+	Status   Int    `key:"status"`
+	Document String `key:"document"`
+}
+
+// Access is access control of both styles as it stands in one section.
+type Access struct {
+	At       diag.Span
+	Order    String   `key:"Order"` // deny,allow · allow,deny · mutual-failure
+	Allow    []String `key:"Allow"` // each word after "from"
+	Deny     []String `key:"Deny"`
+	Satisfy  String   `key:"Satisfy"`
+	Require  *Require `key:"Require"` // tree of mod_authz_core, root is the section's RequireAny
+	AuthType String   `key:"AuthType"`
+	AuthName String   `key:"AuthName"`
+	AuthFile String   `key:"AuthUserFile"`
+}
+
+// Require is a <RequireAll|Any|None> group or, with an Args list, one Require line.
+type Require struct {
+	At       diag.Span
+	Group    String     `key:"group"` // any, all, none; unset for a single line
+	Not      Bool       `key:"not"`
+	Args     []String   `key:"args"` // provider and its arguments
+	Children []*Require `key:"require"`
+}
+
+// Section is a Location, LocationMatch, Proxy or ProxyMatch block.
+type Section struct {
+	At       diag.Span
+	Kind     String   `key:"kind"` // Location, LocationMatch, Proxy, ProxyMatch
+	Path     String   `key:"path"` // its argument
+	Settings Settings `key:",inline"`
+	Mapping  *Mapping `key:"mapping"` // ProxyPass inside a Location
+}
+
+// Mapping is one ProxyPass or ProxyPassMatch; in file order the first match wins.
+type Mapping struct {
+	At     diag.Span
+	Path   String `key:"path"`   // prefix, or regular expression
+	Target String `key:"target"` // URL, balancer://name/path, or "!"
+	Regex  Bool   `key:"regex"`
+	Nocan  Bool   `key:"nocanon"`
+	Interp Bool   `key:"interpolate"`
+	NoQry  Bool   `key:"noquery"`
+	Enc    String `key:"mapping"` // encoded, servlet
+}
+
+// Excludes reports whether the mapping is an exclusion (target "!").
+func (m *Mapping) Excludes() bool { return m.Target.V == "!" }
+
+// Balancer is one balancer:// and its members (mod_proxy_balancer). Parameters may
+// come from <Proxy>, ProxySet and ProxyPass; the last one counts.
+type Balancer struct {
+	At            diag.Span // the <Proxy> tag, else the first mention
+	Name          String    `key:"name"` // without balancer://
+	Members       []*Member `key:"member"`
+	LBMethod      String    `key:"lbmethod"`
+	Sticky        String    `key:"stickysession"` // COOKIE or COOKIE|pathparam
+	StickySep     String    `key:"stickysessionsep"`
+	ScolonDelim   Bool      `key:"scolonpathdelim"`
+	NoFailover    Bool      `key:"nofailover"`
+	Timeout       Duration  `key:"timeout"`
+	MaxAttempts   Int       `key:"maxattempts"`
+	FailOnStatus  String    `key:"failonstatus"`
+	FailOnTimeout Bool      `key:"failontimeout"`
+	ForceRecovery Bool      `key:"forcerecovery"`
+	Growth        Int       `key:"growth"`
+	Nonce         String    `key:"nonce" secret:"true"`
+}
+
+// Member is a BalancerMember or a plain worker (mod_proxy's parameters).
+type Member struct {
+	At             diag.Span
+	URL            String   `key:"url"`
+	Route          String   `key:"route"`
+	Redirect       String   `key:"redirect"`
+	Status         String   `key:"status"`
+	LoadFactor     Float    `key:"loadfactor"`
+	LBSet          Int      `key:"lbset"`
+	Retry          Duration `key:"retry"`
+	Timeout        Duration `key:"timeout"`
+	ConnTimeout    Duration `key:"connectiontimeout"`
+	Ping           Duration `key:"ping"`
+	Acquire        Duration `key:"acquire"`
+	Min            Int      `key:"min"`
+	Max            Int      `key:"max"`
+	SMax           Int      `key:"smax"`
+	TTL            Duration `key:"ttl"`
+	KeepAlive      Bool     `key:"keepalive"`
+	DisableReuse   Bool     `key:"disablereuse"`
+	EnableReuse    Bool     `key:"enablereuse"`
+	AddressTTL     Int      `key:"addressttl"`
+	FlushPackets   String   `key:"flushpackets"`
+	FlushWait      Int      `key:"flushwait"`
+	IOBufferSize   Int      `key:"iobuffersize"`
+	RecvBufferSize Int      `key:"receivebuffersize"`
+	ResponseField  Int      `key:"responsefieldsize"`
+	Secret         String   `key:"secret" secret:"true"`
+	Upgrade        String   `key:"upgrade"`
+	Flusher        String   `key:"flusher"`
+	HCMethod       String   `key:"hcmethod"`
+	HCInterval     Duration `key:"hcinterval"`
+	HCPasses       Int      `key:"hcpasses"`
+	HCFails        Int      `key:"hcfails"`
+	HCURI          String   `key:"hcuri"`
+	HCExpr         String   `key:"hcexpr"`
+	HCTemplate     String   `key:"hctemplate"`
+}
