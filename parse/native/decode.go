@@ -1,0 +1,403 @@
+// Package native reads clowder.toml: the settings of clowder itself and, in the
+// same file, a whole setup as package render/native writes it. It is strict:
+// unknown keys, wrong types and duplicate keys are findings with their places.
+package native
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"sort"
+	"strings"
+	"time"
+
+	"clowder/parse/diag"
+	"clowder/parse/model"
+
+	"github.com/BurntSushi/toml"
+)
+
+// Doc is one clowder.toml.
+type Doc struct {
+	File     *diag.File
+	Setup    *model.Setup // nil when the file holds no front end and no node
+	Settings Settings
+}
+
+// Settings is the part of clowder.toml that is not the setup.
+type Settings struct {
+	Versions map[string]model.String // httpd, tomcat, or a node's name → version
+	Hosts    map[string]model.String // a node's name or a file → address of its machine
+	Lint     LintSettings
+}
+
+// LintSettings steers lint.
+type LintSettings struct {
+	Disable  []model.String
+	Enable   []model.String
+	Severity map[string]model.String
+	FailOn   model.String
+}
+
+// MaxSize is the largest clowder.toml that is read, in bytes.
+const MaxSize = 32 << 20
+
+// Parse reads one file. The findings have the IDs C101 (syntax), C102 (unknown
+// key) and C103 (wrong type); Doc is usable as far as the file could be read.
+func Parse(f *diag.File) (*Doc, diag.List) {
+	d := &decoder{doc: &Doc{File: f}}
+	if len(f.Data) > MaxSize {
+		d.add("C101", "toml-syntax", diag.At(f, 0, 0), fmt.Sprintf("the file has more than %d MiB", MaxSize>>20))
+		return d.doc, d.diags
+	}
+	var tree map[string]any
+	if _, err := toml.Decode(string(f.Data), &tree); err != nil {
+		d.syntax(err)
+		return d.doc, d.diags
+	}
+	d.keys = scanKeys(f)
+	d.root(tree)
+	d.diags.Sort([]*diag.File{f})
+	return d.doc, d.diags
+}
+
+type decoder struct {
+	doc   *Doc
+	keys  map[string]place
+	diags diag.List
+}
+
+func (d *decoder) add(id, name string, at diag.Span, msg string) {
+	d.diags.Add(diag.Diagnostic{ID: id, Name: name, Severity: diag.Error, Confidence: diag.Certain, Span: at, Message: msg})
+}
+
+func (d *decoder) syntax(err error) {
+	var pe toml.ParseError
+	at, msg := diag.At(d.doc.File, 0, 0), err.Error()
+	if errors.As(err, &pe) {
+		start := min(pe.Position.Start, len(d.doc.File.Data))
+		at = diag.At(d.doc.File, start, min(start+pe.Position.Len, len(d.doc.File.Data)))
+		if pe.Message != "" {
+			msg = pe.Message
+		}
+	}
+	d.add("C101", "toml-syntax", at, strings.TrimSuffix(strings.TrimPrefix(msg, "toml: "), "."))
+}
+
+// root takes the settings out of the tree and decodes the rest as a setup.
+func (d *decoder) root(tree map[string]any) {
+	s := &d.doc.Settings
+	s.Versions = d.stringTable("versions", tree)
+	s.Hosts = d.stringTable("hosts", tree)
+	d.lint(tree)
+	delete(tree, "lint")
+	_, front := tree["frontend"]
+	_, node := tree["node"]
+	setup := &model.Setup{Files: []*diag.File{d.doc.File}}
+	d.table("", tree, reflect.ValueOf(setup).Elem(), "versions", "hosts", "lint")
+	if front || node {
+		d.doc.Setup = setup
+	}
+}
+
+func (d *decoder) stringTable(key string, tree map[string]any) map[string]model.String {
+	raw, ok := tree[key]
+	delete(tree, key)
+	if !ok {
+		return nil
+	}
+	m, ok := raw.(map[string]any)
+	if !ok {
+		d.wrongType(key, "a table")
+		return nil
+	}
+	out := make(map[string]model.String, len(m))
+	for _, k := range d.ordered(key, m) {
+		if v, ok := m[k].(string); ok {
+			out[k] = model.Is(v, d.keys[join(key, k)].Value)
+		} else {
+			d.wrongType(join(key, k), "a string")
+		}
+	}
+	return out
+}
+
+func (d *decoder) lint(tree map[string]any) {
+	raw, ok := tree["lint"]
+	if !ok {
+		return
+	}
+	m, ok := raw.(map[string]any)
+	if !ok {
+		d.wrongType("lint", "a table")
+		return
+	}
+	l := &d.doc.Settings.Lint
+	l.Severity = d.prefixed("lint", "severity", m)
+	for _, k := range d.ordered("lint", m) {
+		path := join("lint", k)
+		switch k {
+		case "disable", "enable":
+			list := d.strings(path, m[k])
+			if k == "disable" {
+				l.Disable = list
+			} else {
+				l.Enable = list
+			}
+		case "fail_on":
+			if v, ok := m[k].(string); ok {
+				l.FailOn = model.Is(v, d.keys[path].Value)
+			} else {
+				d.wrongType(path, "a string")
+			}
+		default:
+			d.unknown(path, k, []string{"disable", "enable", "fail_on", "severity"})
+		}
+	}
+}
+
+func (d *decoder) prefixed(prefix, key string, m map[string]any) map[string]model.String {
+	raw, ok := m[key]
+	delete(m, key)
+	if !ok {
+		return nil
+	}
+	inner, ok := raw.(map[string]any)
+	if !ok {
+		d.wrongType(join(prefix, key), "a table")
+		return nil
+	}
+	out := make(map[string]model.String, len(inner))
+	for k, v := range inner {
+		if s, ok := v.(string); ok {
+			out[k] = model.Is(s, d.keys[join(join(prefix, key), k)].Value)
+		} else {
+			d.wrongType(join(join(prefix, key), k), "a string")
+		}
+	}
+	return out
+}
+
+// table fills a model struct from a TOML table.
+func (d *decoder) table(path string, m map[string]any, v reflect.Value, more ...string) {
+	fields := model.Fields(v.Type())
+	byKey := make(map[string]model.Field, len(fields))
+	for _, f := range fields {
+		byKey[f.Key] = f
+	}
+	if at := v.FieldByName("At"); at.IsValid() {
+		at.Set(reflect.ValueOf(d.keys[path].Key))
+	}
+	component, isComponent := v.Addr().Interface().(*model.Component)
+	for _, k := range d.ordered(path, m) {
+		f, ok := byKey[k]
+		switch {
+		case ok:
+			d.field(join(path, k), m[k], f, v.FieldByIndex(f.Index))
+		case isComponent:
+			d.attribute(join(path, k), k, m[k], &component.Attrs)
+		default:
+			known := append([]string(nil), more...)
+			for _, f := range fields {
+				known = append(known, f.Key)
+			}
+			d.unknown(join(path, k), k, known)
+		}
+	}
+}
+
+func (d *decoder) field(path string, raw any, f model.Field, v reflect.Value) {
+	switch f.Kind {
+	case model.ScalarField:
+		d.scalar(path, raw, f.Type, v)
+	case model.ListField:
+		v.Set(reflect.ValueOf(d.strings(path, raw)))
+	case model.StructField:
+		if m, ok := raw.(map[string]any); ok {
+			p := reflect.New(f.Type)
+			d.table(path, m, p.Elem())
+			v.Set(p)
+		} else {
+			d.wrongType(path, "a table")
+		}
+	case model.ArrayField:
+		d.array(path, raw, f, v)
+	case model.AttrsField, model.TableField:
+		d.pairs(path, raw, f, v)
+	}
+}
+
+func (d *decoder) array(path string, raw any, f model.Field, v reflect.Value) {
+	var list []map[string]any
+	switch raw := raw.(type) {
+	case []map[string]any:
+		list = raw
+	case []any:
+		for _, x := range raw {
+			m, ok := x.(map[string]any)
+			if !ok {
+				d.wrongType(path, "a list of tables")
+				return
+			}
+			list = append(list, m)
+		}
+	default:
+		d.wrongType(path, "a list of tables, written [["+f.Key+"]]")
+		return
+	}
+	for i, m := range list {
+		p := reflect.New(f.Type)
+		d.table(fmt.Sprintf("%s[%d]", path, i), m, p.Elem())
+		v.Set(reflect.Append(v, p))
+	}
+}
+
+// pairs reads the tables that keep an order: attributes and modules.
+func (d *decoder) pairs(path string, raw any, f model.Field, v reflect.Value) {
+	m, ok := raw.(map[string]any)
+	if !ok {
+		d.wrongType(path, "a table")
+		return
+	}
+	if f.Kind == model.AttrsField {
+		attrs := v.Addr().Interface().(*[]*model.Attr)
+		for _, k := range d.ordered(path, m) {
+			d.attribute(join(path, k), k, m[k], attrs)
+		}
+		return
+	}
+	mods := v.Addr().Interface().(*[]*model.Module)
+	for _, k := range d.ordered(path, m) {
+		p := d.keys[join(path, k)]
+		file, ok := m[k].(string)
+		if !ok {
+			d.wrongType(join(path, k), "a string")
+			continue
+		}
+		*mods = append(*mods, &model.Module{At: p.Key, Name: model.Is(k, p.Key), File: model.Is(file, p.Value)})
+	}
+}
+
+func (d *decoder) attribute(path, name string, raw any, into *[]*model.Attr) {
+	s, ok := raw.(string)
+	if !ok {
+		d.wrongType(path, "a string")
+		return
+	}
+	p := d.keys[path]
+	*into = append(*into, &model.Attr{At: p.Key, Name: name, Value: model.Is(s, p.Value)})
+}
+
+func (d *decoder) strings(path string, raw any) []model.String {
+	list, ok := raw.([]any)
+	if !ok {
+		d.wrongType(path, "a list of strings")
+		return nil
+	}
+	out := make([]model.String, 0, len(list))
+	for i, x := range list {
+		el := fmt.Sprintf("%s[%d]", path, i)
+		if s, ok := x.(string); ok {
+			out = append(out, model.Is(s, d.keys[el].Value))
+		} else {
+			d.wrongType(el, "a string")
+		}
+	}
+	return out
+}
+
+func (d *decoder) scalar(path string, raw any, t reflect.Type, v reflect.Value) {
+	x, want := convert(raw, t)
+	if want != "" {
+		d.wrongType(path, want)
+		return
+	}
+	model.SetAny(v, x, d.keys[path].Value)
+}
+
+// convert turns a TOML value into a model scalar, or says what was wanted.
+func convert(raw any, t reflect.Type) (x any, want string) {
+	switch t {
+	case reflect.TypeFor[string]():
+		if s, ok := raw.(string); ok {
+			return s, ""
+		}
+		return nil, "a string"
+	case reflect.TypeFor[bool]():
+		if b, ok := raw.(bool); ok {
+			return b, ""
+		}
+		return nil, "true or false"
+	case reflect.TypeFor[int]():
+		if n, ok := raw.(int64); ok && n >= math.MinInt32 && n <= math.MaxInt32 {
+			return int(n), ""
+		}
+		return nil, "a whole number"
+	case reflect.TypeFor[float64]():
+		switch n := raw.(type) {
+		case float64:
+			return n, ""
+		case int64:
+			return float64(n), ""
+		}
+		return nil, "a number"
+	}
+	switch n := raw.(type) {
+	case string:
+		if dur, err := time.ParseDuration(n); err == nil {
+			return dur, ""
+		}
+	case int64:
+		if n >= 0 && n < math.MaxInt64/int64(time.Second) {
+			return time.Duration(n) * time.Second, ""
+		}
+	}
+	return nil, `a time such as "60s" or "500ms", or a whole number of seconds`
+}
+
+func (d *decoder) wrongType(path, want string) {
+	p := d.keys[path]
+	at := p.Value
+	if !at.IsValid() {
+		at = p.Key
+	}
+	d.add("C103", "wrong-type", at, fmt.Sprintf("%q must be %s", lastKey(path), want))
+}
+
+func (d *decoder) unknown(path, key string, known []string) {
+	msg := fmt.Sprintf("unknown key %q", key)
+	if s := diag.Suggest(key, known); s != "" {
+		msg += fmt.Sprintf("; did you mean %q?", s)
+	}
+	d.add("C102", "unknown-key", d.keys[path].Key, msg)
+}
+
+func lastKey(path string) string {
+	if i := strings.LastIndexByte(path, '.'); i >= 0 {
+		return path[i+1:]
+	}
+	return path
+}
+
+// ordered lists the keys of a table in the order in which they stand in the file.
+func (d *decoder) ordered(path string, m map[string]any) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	at := func(k string) int32 {
+		p := join(path, k)
+		if pl, ok := d.keys[p]; ok {
+			return pl.Key.Start
+		}
+		return d.keys[p+"[0]"].Key.Start
+	}
+	sort.Slice(keys, func(i, j int) bool {
+		if a, b := at(keys[i]), at(keys[j]); a != b {
+			return a < b
+		}
+		return keys[i] < keys[j]
+	})
+	return keys
+}

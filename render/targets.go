@@ -1,0 +1,32 @@
+// Package render writes a setup in other configuration languages and says what
+// was lost on the way.
+package render
+
+import (
+	"clowder/render/native"
+	"clowder/render/target"
+)
+
+// Targets is the table of all targets, in the order of the help.
+var Targets = []target.Target{
+	native.Target,
+}
+
+// Find returns the target of that name.
+func Find(name string) (target.Target, bool) {
+	for _, t := range Targets {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return target.Target{}, false
+}
+
+// Names lists the names of all targets.
+func Names() []string {
+	names := make([]string, len(Targets))
+	for i, t := range Targets {
+		names[i] = t.Name
+	}
+	return names
+}
