@@ -14,7 +14,7 @@ type Difference struct {
 func (d Difference) String() string { return fmt.Sprintf("%s: %s | %s", d.Path, d.A, d.B) }
 
 // Compare lists what differs between two setups: values and whether they are
-// written or defaults, not their places.
+// stated (written or inferred) or defaults, not their places.
 func Compare(a, b *Setup) []Difference {
 	c := &comparer{}
 	c.structs("", reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem())
@@ -62,10 +62,14 @@ func (c *comparer) value(path string, a, b reflect.Value) {
 	if va.Origin == Unset && vb.Origin == Unset {
 		return
 	}
-	if va.V != vb.V || va.Origin != vb.Origin {
+	if va.V != vb.V || stated(va.Origin) != stated(vb.Origin) {
 		c.add(path, fmt.Sprintf("%v (%s)", va.V, va.Origin), fmt.Sprintf("%v (%s)", vb.V, vb.Origin))
 	}
 }
+
+// stated treats a conclusion like a written fact: what was inferred in one form
+// of a setup is written down in another.
+func stated(o Origin) bool { return o == Written || o == Inferred }
 
 func (c *comparer) pointer(path string, a, b reflect.Value) {
 	switch {

@@ -5,13 +5,13 @@ import "clowder/parse/diag"
 // Node is one Tomcat: its server.xml and the contexts known to belong to it.
 type Node struct {
 	At         diag.Span // the <Server> tag
-	Name       String    `key:"name"`    // unique in the setup; the folder of server.xml
-	Version    String    `key:"version"` // 7.0.23, 10.1
-	Host       String    `key:"host"`    // address of the machine; usually inferred from members
-	Address    String    `key:"address"` // of the shutdown port
-	Port       Int       `key:"port"`    // shutdown port, -1 for none
-	PortOffset Int       `key:"portOffset"`
-	Shutdown   String    `key:"shutdown"` // shutdown command
+	Name       String    `key:"name"`                        // unique in the setup; the folder of server.xml
+	Version    String    `key:"version"`                     // 7.0.23, 10.1
+	Host       String    `key:"host"`                        // address of the machine; usually inferred from members
+	Address    String    `key:"address" default:"localhost"` // of the shutdown port
+	Port       Int       `key:"port" default:"8005"`         // shutdown port, -1 for none
+	PortOffset Int       `key:"portOffset" default:"0"`
+	Shutdown   String    `key:"shutdown" default:"SHUTDOWN"` // shutdown command
 
 	Listeners []*Component `key:"listener"`
 	Resources []*Component `key:"resource"` // inside GlobalNamingResources
@@ -70,23 +70,23 @@ type Service struct {
 type Connector struct {
 	At             diag.Span
 	Port           Int    `key:"port"`
-	Protocol       String `key:"protocol"`
+	Protocol       String `key:"protocol" default:"HTTP/1.1"`
 	Address        String `key:"address"`
 	RedirectPort   Int    `key:"redirectPort"`
 	ConnTimeout    Int    `key:"connectionTimeout"` // ms, -1 for none
 	KeepAliveTime  Int    `key:"keepAliveTimeout"`  // ms
-	MaxThreads     Int    `key:"maxThreads"`
-	AcceptCount    Int    `key:"acceptCount"`
+	MaxThreads     Int    `key:"maxThreads" default:"200"`
+	AcceptCount    Int    `key:"acceptCount" default:"100"`
 	MaxHeaderSize  Int    `key:"maxHttpHeaderSize"`
-	MaxPostSize    Int    `key:"maxPostSize"`
+	MaxPostSize    Int    `key:"maxPostSize" default:"2097152"`
 	PacketSize     Int    `key:"packetSize"`
 	Secret         String `key:"secret" secret:"true"`
 	SecretRequired Bool   `key:"secretRequired"`
 	AllowedAttrs   String `key:"allowedRequestAttributesPattern"`
 	TomcatAuth     Bool   `key:"tomcatAuthentication"`
-	SSLEnabled     Bool   `key:"SSLEnabled"`
-	Scheme         String `key:"scheme"`
-	Secure         Bool   `key:"secure"`
+	SSLEnabled     Bool   `key:"SSLEnabled" default:"false"`
+	Scheme         String `key:"scheme" default:"http"`
+	Secure         Bool   `key:"secure" default:"false"`
 	ProxyName      String `key:"proxyName"`
 	ProxyPort      Int    `key:"proxyPort"`
 	URIEncoding    String `key:"URIEncoding"`
@@ -113,7 +113,7 @@ type Engine struct {
 	Name        String       `key:"name"`
 	DefaultHost String       `key:"defaultHost"`
 	JVMRoute    String       `key:"jvmRoute"`
-	Delay       Int          `key:"backgroundProcessorDelay"` // s
+	Delay       Int          `key:"backgroundProcessorDelay" default:"10"` // s
 	Cluster     *Cluster     `key:"cluster"`
 	Realms      []*Component `key:"realm"`
 	Valves      []*Component `key:"valve"`
@@ -128,9 +128,9 @@ type Host struct {
 	At         diag.Span
 	Name       String       `key:"name"`
 	Aliases    []String     `key:"alias"`
-	AppBase    String       `key:"appBase"`
-	UnpackWARs Bool         `key:"unpackWARs"`
-	AutoDeploy Bool         `key:"autoDeploy"`
+	AppBase    String       `key:"appBase" default:"webapps"`
+	UnpackWARs Bool         `key:"unpackWARs" default:"true"`
+	AutoDeploy Bool         `key:"autoDeploy" default:"true"`
 	Cluster    *Cluster     `key:"cluster"`
 	Realms     []*Component `key:"realm"`
 	Valves     []*Component `key:"valve"`
@@ -145,15 +145,15 @@ type Context struct {
 	At             diag.Span
 	Path           String       `key:"path"` // "" is the root application
 	DocBase        String       `key:"docBase"`
-	Distributable  Bool         `key:"distributable"`
-	SessionTimeout Int          `key:"sessionTimeout"` // minutes
-	CookieName     String       `key:"sessionCookieName"`
+	Distributable  Bool         `key:"distributable" default:"false"`
+	SessionTimeout Int          `key:"sessionTimeout" default:"30"` // minutes
+	CookieName     String       `key:"sessionCookieName" default:"JSESSIONID"`
 	CookiePath     String       `key:"sessionCookiePath"`
 	CookieDomain   String       `key:"sessionCookieDomain"`
-	HTTPOnly       Bool         `key:"useHttpOnly"`
+	HTTPOnly       Bool         `key:"useHttpOnly" default:"true"`
 	CookieSecure   Bool         `key:"cookieSecure"`
-	Cookies        Bool         `key:"cookies"`
-	CrossContext   Bool         `key:"crossContext"`
+	Cookies        Bool         `key:"cookies" default:"true"`
+	CrossContext   Bool         `key:"crossContext" default:"false"`
 	Manager        *Manager     `key:"manager"`
 	Valves         []*Component `key:"valve"`
 	AccessLogs     []*AccessLog `key:"accesslog"`
@@ -165,10 +165,10 @@ type Context struct {
 type AccessLog struct {
 	At        diag.Span
 	Class     String  `key:"className"`
-	Directory String  `key:"directory"`
-	Prefix    String  `key:"prefix"`
+	Directory String  `key:"directory" default:"logs"`
+	Prefix    String  `key:"prefix" default:"access_log"`
 	Suffix    String  `key:"suffix"`
-	Pattern   String  `key:"pattern"`
+	Pattern   String  `key:"pattern" default:"common"`
 	Extra     []*Attr `key:"attributes"`
 }
 
@@ -176,8 +176,8 @@ type AccessLog struct {
 type Cluster struct {
 	At           diag.Span
 	Class        String       `key:"className"`
-	SendOptions  Int          `key:"channelSendOptions"`
-	StartOptions Int          `key:"channelStartOptions"`
+	SendOptions  Int          `key:"channelSendOptions" default:"8"`
+	StartOptions Int          `key:"channelStartOptions" default:"15"`
 	Name         String       `key:"clusterName"`
 	Manager      *Manager     `key:"manager"` // nil: DeltaManager with its defaults
 	Channel      *Channel     `key:"channel"` // nil: the default channel; see [Cluster.EffectiveChannel]
@@ -192,25 +192,25 @@ type Cluster struct {
 type Manager struct {
 	At               diag.Span
 	Class            String       `key:"className"`
-	ExpireOnShutdown Bool         `key:"expireSessionsOnShutdown"`
-	NotifyListeners  Bool         `key:"notifyListenersOnReplication"`
-	NotifySession    Bool         `key:"notifySessionListenersOnReplication"`
-	NotifyContainer  Bool         `key:"notifyContainerListenersOnReplication"`
-	StateTimeout     Int          `key:"stateTransferTimeout"` // s
-	SendAllSessions  Bool         `key:"sendAllSessions"`
-	SendAllSize      Int          `key:"sendAllSessionsSize"`
-	SendAllWait      Int          `key:"sendAllSessionsWaitTime"` // ms
-	StateTimestamp   Bool         `key:"stateTimestampDrop"`
-	RecordAllActions Bool         `key:"recordAllActions"`
-	MaxActive        Int          `key:"maxActiveSessions"`
+	ExpireOnShutdown Bool         `key:"expireSessionsOnShutdown" default:"false"`
+	NotifyListeners  Bool         `key:"notifyListenersOnReplication" default:"true"`
+	NotifySession    Bool         `key:"notifySessionListenersOnReplication" default:"true"`
+	NotifyContainer  Bool         `key:"notifyContainerListenersOnReplication" default:"true"`
+	StateTimeout     Int          `key:"stateTransferTimeout" default:"60"` // s
+	SendAllSessions  Bool         `key:"sendAllSessions" default:"true"`
+	SendAllSize      Int          `key:"sendAllSessionsSize" default:"1000"`
+	SendAllWait      Int          `key:"sendAllSessionsWaitTime" default:"2000"` // ms
+	StateTimestamp   Bool         `key:"stateTimestampDrop" default:"true"`
+	RecordAllActions Bool         `key:"recordAllActions" default:"false"`
+	MaxActive        Int          `key:"maxActiveSessions" default:"-1"`
 	MaxInactive      Int          `key:"maxInactiveInterval"` // s
-	SessionIDLength  Int          `key:"sessionIdLength"`
+	SessionIDLength  Int          `key:"sessionIdLength" default:"16"`
 	Pathname         String       `key:"pathname"`
 	AttrNameFilter   String       `key:"sessionAttributeNameFilter"`
 	AttrClassFilter  String       `key:"sessionAttributeValueClassNameFilter"`
-	MapSendOptions   Int          `key:"mapSendOptions"` // BackupManager
-	RPCTimeout       Int          `key:"rpcTimeout"`     // ms, BackupManager
-	TerminateOnFail  Bool         `key:"terminateOnStartFailure"`
+	MapSendOptions   Int          `key:"mapSendOptions" default:"6"` // BackupManager
+	RPCTimeout       Int          `key:"rpcTimeout" default:"15000"` // ms, BackupManager
+	TerminateOnFail  Bool         `key:"terminateOnStartFailure" default:"false"`
 	Extra            []*Attr      `key:"attributes"`
 	Children         []*Component `key:"child"` // Store, SessionIdGenerator
 }
@@ -231,19 +231,19 @@ type Channel struct {
 type Membership struct {
 	At        diag.Span
 	Class     String          `key:"className"`
-	Address   String          `key:"address"`
-	Port      Int             `key:"port"`
-	Frequency Int             `key:"frequency"` // ms
-	DropTime  Int             `key:"dropTime"`  // ms
+	Address   String          `key:"address" default:"228.0.0.4"`
+	Port      Int             `key:"port" default:"45564"`
+	Frequency Int             `key:"frequency" default:"500"` // ms
+	DropTime  Int             `key:"dropTime" default:"3000"` // ms
 	Bind      String          `key:"bind"`
 	TTL       Int             `key:"ttl"`
 	SoTimeout Int             `key:"soTimeout"`
 	Domain    String          `key:"domain"`
-	LoopOff   Bool            `key:"localLoopbackDisabled"`
-	Recovery  Bool            `key:"recoveryEnabled"`
-	RecoveryN Int             `key:"recoveryCounter"`
-	RecoveryT Int             `key:"recoverySleepTime"` // ms
-	Members   []*StaticMember `key:"member"`            // StaticMembershipService
+	LoopOff   Bool            `key:"localLoopbackDisabled" default:"false"`
+	Recovery  Bool            `key:"recoveryEnabled" default:"true"`
+	RecoveryN Int             `key:"recoveryCounter" default:"10"`
+	RecoveryT Int             `key:"recoverySleepTime" default:"5000"` // ms
+	Members   []*StaticMember `key:"member"`                           // StaticMembershipService
 	Extra     []*Attr         `key:"attributes"`
 }
 
@@ -251,15 +251,15 @@ type Membership struct {
 type Receiver struct {
 	At         diag.Span
 	Class      String  `key:"className"`
-	Address    String  `key:"address"`
-	Port       Int     `key:"port"`
-	AutoBind   Int     `key:"autoBind"` // number of ports to try
-	SecurePort Int     `key:"securePort"`
-	UDPPort    Int     `key:"udpPort"`
-	SelTimeout Int     `key:"selectorTimeout"` // ms
-	MaxThreads Int     `key:"maxThreads"`
-	MinThreads Int     `key:"minThreads"`
-	Timeout    Int     `key:"timeout"` // ms
+	Address    String  `key:"address" default:"auto"`
+	Port       Int     `key:"port" default:"4000"`
+	AutoBind   Int     `key:"autoBind" default:"100"` // number of ports to try
+	SecurePort Int     `key:"securePort" default:"-1"`
+	UDPPort    Int     `key:"udpPort" default:"-1"`
+	SelTimeout Int     `key:"selectorTimeout" default:"5000"` // ms
+	MaxThreads Int     `key:"maxThreads" default:"15"`
+	MinThreads Int     `key:"minThreads" default:"6"`
+	Timeout    Int     `key:"timeout" default:"3000"` // ms
 	Extra      []*Attr `key:"attributes"`
 }
 
@@ -275,10 +275,10 @@ type Sender struct {
 type Transport struct {
 	At       diag.Span
 	Class    String  `key:"className"`
-	PoolSize Int     `key:"poolSize"`
-	MaxWait  Int     `key:"maxWait"` // ms
-	Timeout  Int     `key:"timeout"` // ms
-	MaxRetry Int     `key:"maxRetryAttempts"`
+	PoolSize Int     `key:"poolSize" default:"25"`
+	MaxWait  Int     `key:"maxWait" default:"3000"` // ms
+	Timeout  Int     `key:"timeout" default:"3000"` // ms
+	MaxRetry Int     `key:"maxRetryAttempts" default:"1"`
 	Extra    []*Attr `key:"attributes"`
 }
 
@@ -300,7 +300,7 @@ type StaticMember struct {
 	Class      String  `key:"className"`
 	Host       String  `key:"host"`
 	Port       Int     `key:"port"`
-	SecurePort Int     `key:"securePort"`
+	SecurePort Int     `key:"securePort" default:"-1"`
 	Domain     String  `key:"domain"`
 	UniqueID   String  `key:"uniqueId"`
 	Extra      []*Attr `key:"attributes"`

@@ -31,6 +31,8 @@ type Field struct {
 	Secret bool         // never print the value
 	Type   reflect.Type // of a scalar: string, bool, int, float64, time.Duration; else the element struct
 	Index  []int
+
+	Default string // of a scalar, as in its default tag; "" for none
 }
 
 var fieldCache sync.Map // reflect.Type → []Field
@@ -59,7 +61,7 @@ func appendFields(out []Field, t reflect.Type, prefix []int) []Field {
 			out = appendFields(out, sf.Type, index)
 			continue
 		}
-		f := Field{Key: tag, Index: index, Secret: sf.Tag.Get("secret") == "true"}
+		f := Field{Key: tag, Index: index, Secret: sf.Tag.Get("secret") == "true", Default: sf.Tag.Get("default")}
 		f.Kind, f.Type = kindOf(sf.Type)
 		if f.Kind == 0 {
 			panic(fmt.Sprintf("model: field %s.%s of type %s cannot be written down", t, sf.Name, sf.Type))

@@ -91,23 +91,23 @@ type Server struct {
 	Mappings   []*Mapping  `key:"mapping"` // ProxyPass and ProxyPassMatch in file order
 	Sections   []*Section  `key:"section"` // Location, Proxy, … in file order
 
-	Timeout         Duration `key:"Timeout"`
+	Timeout         Duration `key:"Timeout" default:"60s"`
 	ProxyTimeout    Duration `key:"ProxyTimeout"`
-	ProxyRequests   Bool     `key:"ProxyRequests"`
-	ProxyVia        String   `key:"ProxyVia"`
-	ProxyStatus     String   `key:"ProxyStatus"`
-	ProxyBadHeader  String   `key:"ProxyBadHeader"`
-	IOBufferSize    Int      `key:"ProxyIOBufferSize"` // bytes
-	RecvBufferSize  Int      `key:"ProxyReceiveBufferSize"`
-	MaxForwards     Int      `key:"ProxyMaxForwards"`
-	BalancerInherit Bool     `key:"BalancerInherit"`
-	PassInherit     Bool     `key:"ProxyPassInherit"`
-	KeepAlive       Bool     `key:"KeepAlive"`
-	KeepAliveTime   Duration `key:"KeepAliveTimeout"`
-	CanonicalName   String   `key:"UseCanonicalName"`
-	EncodedSlashes  String   `key:"AllowEncodedSlashes"`
-	MergeSlashes    Bool     `key:"MergeSlashes"`
-	TraceEnable     String   `key:"TraceEnable"`
+	ProxyRequests   Bool     `key:"ProxyRequests" default:"false"`
+	ProxyVia        String   `key:"ProxyVia" default:"Off"`
+	ProxyStatus     String   `key:"ProxyStatus" default:"Off"`
+	ProxyBadHeader  String   `key:"ProxyBadHeader" default:"IsError"`
+	IOBufferSize    Int      `key:"ProxyIOBufferSize" default:"8192"` // bytes
+	RecvBufferSize  Int      `key:"ProxyReceiveBufferSize" default:"0"`
+	MaxForwards     Int      `key:"ProxyMaxForwards" default:"-1"`
+	BalancerInherit Bool     `key:"BalancerInherit" default:"true"`
+	PassInherit     Bool     `key:"ProxyPassInherit" default:"true"`
+	KeepAlive       Bool     `key:"KeepAlive" default:"true"`
+	KeepAliveTime   Duration `key:"KeepAliveTimeout" default:"5s"`
+	CanonicalName   String   `key:"UseCanonicalName" default:"Off"`
+	EncodedSlashes  String   `key:"AllowEncodedSlashes" default:"Off"`
+	MergeSlashes    Bool     `key:"MergeSlashes" default:"true"`
+	TraceEnable     String   `key:"TraceEnable" default:"on"`
 	ErrorLog        String   `key:"ErrorLog"`
 	CustomLogs      []*Log   `key:"CustomLog"`
 	LogFormats      []*Log   `key:"LogFormat"`
@@ -231,17 +231,17 @@ type Balancer struct {
 	At            diag.Span // the <Proxy> tag, else the first mention
 	Name          String    `key:"name"` // without balancer://
 	Members       []*Member `key:"member"`
-	LBMethod      String    `key:"lbmethod"`
+	LBMethod      String    `key:"lbmethod" default:"byrequests"`
 	Sticky        String    `key:"stickysession"` // COOKIE or COOKIE|pathparam
-	StickySep     String    `key:"stickysessionsep"`
-	ScolonDelim   Bool      `key:"scolonpathdelim"`
-	NoFailover    Bool      `key:"nofailover"`
-	Timeout       Duration  `key:"timeout"`
+	StickySep     String    `key:"stickysessionsep" default:"."`
+	ScolonDelim   Bool      `key:"scolonpathdelim" default:"false"`
+	NoFailover    Bool      `key:"nofailover" default:"false"`
+	Timeout       Duration  `key:"timeout" default:"0s"`
 	MaxAttempts   Int       `key:"maxattempts"`
 	FailOnStatus  String    `key:"failonstatus"`
-	FailOnTimeout Bool      `key:"failontimeout"`
-	ForceRecovery Bool      `key:"forcerecovery"`
-	Growth        Int       `key:"growth"`
+	FailOnTimeout Bool      `key:"failontimeout" default:"false"`
+	ForceRecovery Bool      `key:"forcerecovery" default:"true"`
+	Growth        Int       `key:"growth" default:"0"`
 	Nonce         String    `key:"nonce" secret:"true"`
 }
 
@@ -252,33 +252,33 @@ type Member struct {
 	Route          String   `key:"route"`
 	Redirect       String   `key:"redirect"`
 	Status         String   `key:"status"`
-	LoadFactor     Float    `key:"loadfactor"`
-	LBSet          Int      `key:"lbset"`
-	Retry          Duration `key:"retry"`
+	LoadFactor     Float    `key:"loadfactor" default:"1"`
+	LBSet          Int      `key:"lbset" default:"0"`
+	Retry          Duration `key:"retry" default:"60s"`
 	Timeout        Duration `key:"timeout"`
 	ConnTimeout    Duration `key:"connectiontimeout"`
 	Ping           Duration `key:"ping"`
 	Acquire        Duration `key:"acquire"`
-	Min            Int      `key:"min"`
+	Min            Int      `key:"min" default:"0"`
 	Max            Int      `key:"max"`
 	SMax           Int      `key:"smax"`
 	TTL            Duration `key:"ttl"`
-	KeepAlive      Bool     `key:"keepalive"`
-	DisableReuse   Bool     `key:"disablereuse"`
+	KeepAlive      Bool     `key:"keepalive" default:"false"`
+	DisableReuse   Bool     `key:"disablereuse" default:"false"`
 	EnableReuse    Bool     `key:"enablereuse"`
-	AddressTTL     Int      `key:"addressttl"`
-	FlushPackets   String   `key:"flushpackets"`
-	FlushWait      Int      `key:"flushwait"`
+	AddressTTL     Int      `key:"addressttl" default:"-1"`
+	FlushPackets   String   `key:"flushpackets" default:"off"`
+	FlushWait      Int      `key:"flushwait" default:"10"`
 	IOBufferSize   Int      `key:"iobuffersize"`
 	RecvBufferSize Int      `key:"receivebuffersize"`
-	ResponseField  Int      `key:"responsefieldsize"`
+	ResponseField  Int      `key:"responsefieldsize" default:"8192"`
 	Secret         String   `key:"secret" secret:"true"`
 	Upgrade        String   `key:"upgrade"`
 	Flusher        String   `key:"flusher"`
-	HCMethod       String   `key:"hcmethod"`
-	HCInterval     Duration `key:"hcinterval"`
-	HCPasses       Int      `key:"hcpasses"`
-	HCFails        Int      `key:"hcfails"`
+	HCMethod       String   `key:"hcmethod" default:"NONE"`
+	HCInterval     Duration `key:"hcinterval" default:"30s"`
+	HCPasses       Int      `key:"hcpasses" default:"1"`
+	HCFails        Int      `key:"hcfails" default:"1"`
 	HCURI          String   `key:"hcuri"`
 	HCExpr         String   `key:"hcexpr"`
 	HCTemplate     String   `key:"hctemplate"`
