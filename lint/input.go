@@ -1,0 +1,75 @@
+package lint
+
+import (
+	"strings"
+
+	"clowder/parse/diag"
+	"clowder/parse/model"
+)
+
+// Input is what the rules look at: the model, and the trees it was lowered from.
+type Input struct {
+	Setup *model.Setup
+	Files []*diag.File // all files read, in load order; nil: those of the setup
+	Diags diag.List    // found while reading: H001, T001, …
+
+	HTTPDDeclared  bool // the version stands on the command line or in the setup file
+	TomcatDeclared bool
+
+	Broken map[*diag.File]bool // has H001 or T001: X rules are silent about it
+}
+
+// facts is what all rules of one run share.
+type facts struct {
+	*Input
+	links []model.Link
+	hosts *model.Hosts
+}
+
+func newFacts(in *Input) *facts {
+	if in.Setup == nil {
+		in.Setup = &model.Setup{}
+	}
+	if in.Files == nil {
+		in.Files = in.Setup.Files
+	}
+	f := &facts{Input: in, links: in.Setup.Links()}
+	f.hosts = model.NewHosts(in.Setup, f.links)
+	return f
+}
+
+// ParserFound reports whether the parser already reported the finding inside the
+// span, or anywhere in its file when the span is empty, with the word in its message.
+func (in *Input) ParserFound(id, word string, at diag.Span) bool {
+	for i := range in.Diags {
+		d := &in.Diags[i]
+		if d.ID != id || d.Span.File != at.File || !strings.Contains(d.Message, word) {
+			continue
+		}
+		if at.Start == at.End || d.Span.Start < at.End && at.Start < d.Span.End {
+			return true
+		}
+	}
+	return false
+}
+
+// Server is one server of a front end together with it.
+type Server struct {
+	*model.Server
+	FrontEnd *model.FrontEnd
+	Main     bool
+}
+
+// Servers returns the main server and the virtual hosts of all front ends.
+func (in *Input) Servers() []Server {
+	var out []Server
+	for _, fe := range in.Setup.FrontEnds {
+		if fe.Main != nil {
+			out = append(out, Server{fe.Main, fe, true})
+		}
+		for _, v := range fe.VHosts {
+			out = append(out, Server{v, fe, false})
+		}
+	}
+	return out
+}
