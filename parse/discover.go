@@ -1,0 +1,211 @@
+package parse
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// Kind is what an input file is.
+type Kind uint8
+
+// The kinds of input files.
+const (
+	Unknown Kind = iota
+	HTTPDConf
+	ServerXML
+	ContextXML
+	WebXML
+	ClowderTOML
+	PropertiesFile
+	UsersXML
+)
+
+var kindNames = [...]string{"unknown", "httpd configuration", "server.xml", "context.xml", "web.xml", "clowder.toml", "properties", "tomcat-users.xml"}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// maxFileSize bounds one input file, in bytes.
+const maxFileSize = 256 << 20
+
+// input is one file that was found or named.
+type input struct {
+	path string
+	kind Kind
+	data []byte
+}
+
+// rootNames are the names of an httpd root file, best first; each may stand in
+// the directory itself or in one of rootDirs below it.
+var (
+	rootNames = []string{"httpd.conf", "apache2.conf"}
+	rootDirs  = []string{"", "conf", "apache2", "httpd/conf", "etc/apache2", "etc/httpd/conf", "apache/conf", "usr/local/apache2/conf"}
+)
+
+// gather turns the paths of the command line into inputs: files as given,
+// directories searched. Order: clowder.toml, httpd root files, then the files of
+// Tomcat by path.
+func gather(paths []string) ([]input, error) {
+	var inputs []input
+	for _, p := range paths {
+		st, err := os.Stat(p)
+		if err != nil {
+			return nil, err
+		}
+		if !st.IsDir() {
+			in, err := readInput(p)
+			if err != nil {
+				return nil, err
+			}
+			inputs = append(inputs, in)
+			continue
+		}
+		found, err := searchDir(p)
+		if err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, found...)
+	}
+	return inputs, nil
+}
+
+func readInput(path string) (input, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return input{}, err
+	}
+	if st.Size() > maxFileSize {
+		return input{}, fmt.Errorf("%s: larger than %d MiB", path, maxFileSize>>20)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return input{}, err
+	}
+	return input{path: path, kind: classify(path, data), data: data}, nil
+}
+
+// classify tells what a file is by its name, else by its content.
+func classify(path string, data []byte) Kind {
+	base := strings.ToLower(filepath.Base(path))
+	switch {
+	case strings.HasSuffix(base, ".toml"):
+		return ClowderTOML
+	case strings.HasSuffix(base, ".properties"):
+		return PropertiesFile
+	case base == "tomcat-users.xml":
+		return UsersXML
+	case base == "context.xml":
+		return ContextXML
+	case base == "web.xml" || base == "web-fragment.xml":
+		return WebXML
+	case strings.HasSuffix(base, ".conf"):
+		return HTTPDConf
+	}
+	if strings.HasSuffix(base, ".xml") || looksLikeXML(data) {
+		return classifyXML(data)
+	}
+	return HTTPDConf
+}
+
+func looksLikeXML(data []byte) bool {
+	b := bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF")), " \t\r\n")
+	return bytes.HasPrefix(b, []byte("<?xml")) || bytes.HasPrefix(b, []byte("<Server")) ||
+		bytes.HasPrefix(data, []byte("\xFF\xFE")) || bytes.HasPrefix(data, []byte("\xFE\xFF"))
+}
+
+func classifyXML(data []byte) Kind {
+	if bytes.HasPrefix(data, []byte("\xFF\xFE")) || bytes.HasPrefix(data, []byte("\xFE\xFF")) {
+		data = bytes.ReplaceAll(data, []byte{0}, nil)
+	}
+	kind, first := Unknown, len(data)
+	for name, k := range map[string]Kind{"<Server": ServerXML, "<Context": ContextXML, "<web-app": WebXML, "<tomcat-users": UsersXML} {
+		if i := bytes.Index(data, []byte(name)); i >= 0 && i < first {
+			kind, first = k, i
+		}
+	}
+	return kind
+}
+
+// maxDepth bounds how deep a directory is searched for the files of Tomcat, and
+// maxEntries how many entries are looked at.
+const (
+	maxDepth   = 8
+	maxEntries = 200_000
+)
+
+func searchDir(dir string) ([]input, error) {
+	var out []input
+	if in, err := readInput(filepath.Join(dir, "clowder.toml")); err == nil {
+		out = append(out, in)
+	}
+	root, err := httpdRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, root...)
+	xml, err := tomcatFiles(dir)
+	return append(out, xml...), err
+}
+
+// httpdRoot finds the root file of httpd below dir.
+func httpdRoot(dir string) ([]input, error) {
+	for _, d := range rootDirs {
+		for _, n := range rootNames {
+			p := filepath.Join(dir, d, n)
+			if st, err := os.Stat(p); err == nil && !st.IsDir() {
+				in, err := readInput(p)
+				return []input{in}, err
+			}
+		}
+	}
+	// No usual name: a lone .conf file of the directory is the root file.
+	confs, err := filepath.Glob(filepath.Join(dir, "*.conf"))
+	if err != nil || len(confs) != 1 {
+		return nil, nil
+	}
+	in, err := readInput(confs[0])
+	return []input{in}, err
+}
+
+// tomcatFiles finds server.xml, context.xml, web.xml and their properties.
+func tomcatFiles(dir string) ([]input, error) {
+	var paths []string
+	seen := 0
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // unreadable folders are skipped
+		}
+		if seen++; seen > maxEntries {
+			return fmt.Errorf("%s: more than %d files below it; name the files to read", dir, maxEntries)
+		}
+		rel, _ := filepath.Rel(dir, p)
+		if d.IsDir() {
+			if rel != "." && (strings.HasPrefix(d.Name(), ".") || strings.Count(rel, string(filepath.Separator)) >= maxDepth) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		switch d.Name() {
+		case "server.xml", "context.xml", "web.xml", "catalina.properties", "tomcat-users.xml":
+			paths = append(paths, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	sort.Strings(paths)
+	out := make([]input, 0, len(paths))
+	for _, p := range paths {
+		in, err := readInput(p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, in)
+	}
+	return out, nil
+}

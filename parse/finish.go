@@ -1,0 +1,192 @@
+package parse
+
+import (
+	"path/filepath"
+	"strings"
+
+	"clowder/parse/diag"
+	"clowder/parse/model"
+	"clowder/parse/tomcat"
+)
+
+// finish adds to the setup what only becomes known when all files were read:
+// applications, versions, defaults and the machines that nodes run on.
+func (l *loader) finish() {
+	for _, doc := range l.webs {
+		l.application(doc)
+	}
+	s := l.r.Setup
+	for _, f := range s.FrontEnds {
+		l.frontVersion(f)
+		f.ApplyDefaults()
+	}
+	for _, n := range s.Nodes {
+		l.nodeVersion(n)
+		n.ApplyDefaults()
+	}
+	l.hosts()
+	l.r.Diags.Sort(s.Files)
+}
+
+func (l *loader) frontVersion(f *model.FrontEnd) {
+	v := model.String{}
+	if l.o.HTTPD != "" {
+		v = model.Is(l.o.HTTPD, diag.Span{})
+	} else {
+		v = l.settingVersion("httpd")
+	}
+	switch {
+	case v.IsWritten():
+		f.Version = v
+	case f.Version.IsWritten():
+	default:
+		f.Version = guessHTTPD(f)
+	}
+	if f.Version.IsWritten() {
+		l.r.HTTPDDeclared = true
+	}
+}
+
+// guessHTTPD reads the signs of a version that rules 2.2 or 2.4 out.
+func guessHTTPD(f *model.FrontEnd) model.String {
+	for _, m := range f.Modules {
+		switch m.Name.V {
+		case "access_compat_module", "authz_core_module", "slotmem_shm_module", "unixd_module", "mpm_event_module":
+			return model.Infer("2.4", m.At)
+		case "authz_default_module", "disk_cache_module", "mem_cache_module":
+			return model.Infer("2.2", m.At)
+		}
+	}
+	return model.Def("2.4")
+}
+
+func (l *loader) nodeVersion(n *model.Node) {
+	if v := l.tomcatVersion(n.Name.V); v.IsWritten() {
+		n.Version = v
+	}
+	if n.Version.IsWritten() {
+		l.r.TomcatDeclared = true
+		return
+	}
+	n.Version = model.Def("10.1")
+	for _, c := range n.Listeners {
+		if model.SimpleClass(c.Class.V) == "JasperListener" {
+			n.Version = model.Infer("7", c.Class.Span)
+		}
+	}
+}
+
+// application puts a web.xml or context.xml into the context it belongs to.
+func (l *loader) application(doc *tomcat.Document) {
+	path := filepath.ToSlash(doc.File.Name)
+	dir, _, ok := cutLast(path, "/WEB-INF/")
+	if !ok {
+		if dir, _, ok = cutLast(path, "/META-INF/"); !ok {
+			return // a conf/context.xml or conf/web.xml: defaults of the whole node
+		}
+	}
+	app := filepath.Base(dir)
+	ctxPath := "/" + app
+	if app == "ROOT" {
+		ctxPath = ""
+	}
+	for _, n := range l.r.Setup.Nodes {
+		if !ownsApplication(n, dir) {
+			continue
+		}
+		ctx := findContext(n, ctxPath)
+		if ctx == nil {
+			continue
+		}
+		if doc.Kind() == tomcat.WebXML {
+			l.r.Setup.Unmapped = append(l.r.Setup.Unmapped, lowered(l, doc, ctx, tomcat.LowerWebXML)...)
+		} else {
+			l.r.Setup.Unmapped = append(l.r.Setup.Unmapped, lowered(l, doc, ctx, tomcat.LowerContext)...)
+		}
+	}
+}
+
+func lowered(l *loader, doc *tomcat.Document, ctx *model.Context, lower func(*tomcat.Document, *model.Context) ([]model.Unmapped, diag.List)) []model.Unmapped {
+	unmapped, diags := lower(doc, ctx)
+	l.add(diags)
+	return unmapped
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// ownsApplication reports whether an application's folder lies below the node's
+// folder, or below none of the nodes' folders and so belongs to all of them.
+func ownsApplication(n *model.Node, dir string) bool {
+	parts := strings.Split(dir, "/")
+	for _, p := range parts[:max(0, len(parts)-1)] {
+		if p == n.Name.V {
+			return true
+		}
+	}
+	return !strings.Contains(dir, "/webapps/")
+}
+
+func findContext(n *model.Node, path string) *model.Context {
+	e := n.Engine()
+	if e == nil || len(e.Hosts) == 0 {
+		return nil
+	}
+	h := e.Hosts[0]
+	for _, x := range e.Hosts {
+		if x.Name.V == e.DefaultHost.V {
+			h = x
+		}
+	}
+	for _, c := range h.Contexts {
+		if c.Path.V == path {
+			return c
+		}
+	}
+	c := &model.Context{Path: model.Infer(path, diag.Span{})}
+	h.Contexts = append(h.Contexts, c)
+	return c
+}
+
+// hosts says on which machine each node runs: as declared, else by the members
+// that lead to it.
+func (l *loader) hosts() {
+	said := func(keys ...string) (model.String, bool) {
+		for _, k := range keys {
+			if v, ok := l.o.Hosts[k]; ok {
+				return model.Is(v, diag.Span{}), true
+			}
+		}
+		if l.r.Native != nil {
+			for _, k := range keys {
+				if v, ok := l.r.Native.Settings.Hosts[k]; ok {
+					return v, true
+				}
+			}
+		}
+		return model.String{}, false
+	}
+	for _, f := range l.r.Setup.FrontEnds {
+		keys := []string{f.Name.V}
+		if f.At.IsValid() {
+			keys = append(keys, f.At.File.Name, filepath.Base(f.At.File.Name))
+		}
+		if v, ok := said(keys...); ok {
+			f.Host = v
+		}
+	}
+	for _, n := range l.r.Setup.Nodes {
+		keys := []string{n.Name.V}
+		if n.At.IsValid() {
+			keys = append(keys, n.At.File.Name)
+		}
+		if v, ok := said(keys...); ok {
+			n.Host = v
+		}
+	}
+	l.r.Setup.InferHosts()
+}

@@ -1,0 +1,240 @@
+// Package parse reads the configuration of httpd and of its Tomcats as one setup.
+//
+// [Load] finds out what each file is, has it read by parse/httpd, parse/tomcat or
+// parse/native, and puts the parts together in a model.Setup. Findings about the
+// files are diagnostics; an error means that the reading itself could not be done.
+package parse
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"clowder/parse/diag"
+	"clowder/parse/httpd"
+	"clowder/parse/model"
+	"clowder/parse/native"
+	"clowder/parse/tomcat"
+)
+
+// Options say what to read and what is known about it.
+type Options struct {
+	Paths   []string
+	Root    string            // put before absolute paths of Include and ServerRoot
+	Defines []string          // as httpd -D
+	HTTPD   string            // version of httpd, "" unknown
+	Tomcat  map[string]string // version by node name; "" is for all nodes
+	Hosts   map[string]string // address of the machine by node name or file
+}
+
+// Result is one setup and all that was read for it.
+type Result struct {
+	Setup  *model.Setup
+	Diags  diag.List
+	HTTPD  []*httpd.Config // parallel to Setup.FrontEnds; nil for one from TOML
+	Tomcat map[*model.Node]*tomcat.Document
+	Docs   []*tomcat.Document // every XML file
+	Native *native.Doc        // clowder.toml, nil without one
+	Kinds  map[*diag.File]Kind
+
+	HTTPDDeclared, TomcatDeclared bool                // versions were said, not guessed
+	Broken                        map[*diag.File]bool // files with syntax errors
+	Remarks                       []string            // what was assumed or skipped, for -v
+}
+
+// Load reads the paths of the options as one setup.
+func Load(o Options) (*Result, error) {
+	inputs, err := gather(o.Paths)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{
+		Setup:  &model.Setup{},
+		Tomcat: map[*model.Node]*tomcat.Document{},
+		Kinds:  map[*diag.File]Kind{},
+		Broken: map[*diag.File]bool{},
+	}
+	l := &loader{o: o, r: r, properties: map[string]map[string]tomcat.PropertyValue{}}
+	if err := l.run(inputs); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+type loader struct {
+	o          Options
+	r          *Result
+	properties map[string]map[string]tomcat.PropertyValue // by folder
+	webs       []*tomcat.Document
+}
+
+func (l *loader) run(inputs []input) error {
+	recognised := 0
+	for _, pass := range [][]Kind{{ClowderTOML}, {PropertiesFile}, {HTTPDConf, ServerXML, ContextXML, WebXML, UsersXML, Unknown}} {
+		for _, in := range inputs {
+			for _, k := range pass {
+				if in.kind == k {
+					l.file(in)
+					if k != Unknown && k != PropertiesFile {
+						recognised++
+					}
+				}
+			}
+		}
+	}
+	if recognised == 0 {
+		return fmt.Errorf("%s: no httpd.conf, server.xml or clowder.toml found", strings.Join(l.o.Paths, ", "))
+	}
+	l.finish()
+	return nil
+}
+
+func (l *loader) file(in input) {
+	f := diag.NewFile(in.path, in.data)
+	l.r.Kinds[f] = in.kind
+	switch in.kind {
+	case ClowderTOML:
+		l.toml(f)
+	case HTTPDConf:
+		if !l.native() {
+			l.httpd(f)
+		}
+	case PropertiesFile:
+		l.r.Setup.Files = append(l.r.Setup.Files, f)
+		props, diags := tomcat.Properties(f)
+		l.properties[filepath.Dir(in.path)] = props
+		l.add(diags)
+	case Unknown:
+		l.r.Setup.Files = append(l.r.Setup.Files, f)
+		l.r.Diags.Add(diag.Diagnostic{ID: "C004", Name: "file-not-recognised", Severity: diag.Warning, Confidence: diag.Certain,
+			Span: diag.At(f, 0, 0), Message: "this is neither an httpd configuration nor a file of Tomcat; it was not read"})
+	default:
+		if !l.native() {
+			l.xml(f, in.kind)
+		}
+	}
+}
+
+// native reports whether the setup came from clowder.toml; legacy files are then left alone.
+func (l *loader) native() bool { return l.r.Native != nil && l.r.Native.Setup != nil }
+
+func (l *loader) add(diags diag.List) {
+	l.r.Diags = append(l.r.Diags, diags...)
+	for _, d := range diags {
+		if d.ID == "H001" || d.ID == "T001" || d.ID == "C101" {
+			l.r.Broken[d.Span.File] = true
+		}
+	}
+}
+
+func (l *loader) toml(f *diag.File) {
+	l.r.Setup.Files = append(l.r.Setup.Files, f)
+	doc, diags := native.Parse(f)
+	l.add(diags)
+	l.r.Native = doc
+	if doc.Setup == nil {
+		return
+	}
+	s := l.r.Setup
+	s.FrontEnds, s.Nodes, s.App = doc.Setup.FrontEnds, doc.Setup.Nodes, doc.Setup.App
+	l.r.HTTPD = make([]*httpd.Config, len(s.FrontEnds))
+	l.r.Remarks = append(l.r.Remarks, f.Name+" holds a whole setup; other files beside it were not read")
+}
+
+func (l *loader) httpd(f *diag.File) {
+	cfg, diags := httpd.Load(f, httpd.Options{Defines: l.o.Defines, Env: os.LookupEnv, Root: l.o.Root, Version: l.o.HTTPD})
+	front, unmapped, more := httpd.Lower(cfg)
+	l.add(diags)
+	l.add(more)
+	s := l.r.Setup
+	s.Files = append(s.Files, cfg.Files...)
+	s.Unmapped = append(s.Unmapped, unmapped...)
+	front.Name = model.Infer(frontName(s), diag.At(f, 0, 0))
+	s.FrontEnds = append(s.FrontEnds, front)
+	l.r.HTTPD = append(l.r.HTTPD, cfg)
+}
+
+func frontName(s *model.Setup) string {
+	if n := len(s.FrontEnds); n > 0 {
+		return fmt.Sprintf("httpd%d", n+1)
+	}
+	return "httpd"
+}
+
+func (l *loader) xml(f *diag.File, kind Kind) {
+	l.r.Setup.Files = append(l.r.Setup.Files, f)
+	doc, diags := tomcat.Parse(f)
+	l.add(diags)
+	l.r.Docs = append(l.r.Docs, doc)
+	switch kind {
+	case ServerXML:
+		l.server(doc)
+	case ContextXML, WebXML:
+		l.webs = append(l.webs, doc)
+	}
+}
+
+func (l *loader) server(doc *tomcat.Document) {
+	name := l.uniqueName(nodeName(doc.File.Name))
+	props := l.properties[filepath.Dir(doc.File.Name)]
+	node, unmapped, diags := tomcat.LowerServer(doc, tomcat.Options{
+		Name: name, Version: l.tomcatVersion(name).V,
+		Property: func(k string) (string, bool) {
+			if p, ok := props[k]; ok {
+				return p.Value, true
+			}
+			return os.LookupEnv(k)
+		},
+	})
+	l.add(diags)
+	node.Name = model.Infer(name, doc.Root.Tag)
+	l.r.Setup.Unmapped = append(l.r.Setup.Unmapped, unmapped...)
+	l.r.Setup.Nodes = append(l.r.Setup.Nodes, node)
+	l.r.Tomcat[node] = doc
+}
+
+// nodeName is the folder of a server.xml, or its parent when the folder is conf.
+func nodeName(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		abs = path
+	}
+	dir := filepath.Dir(abs)
+	if filepath.Base(dir) == "conf" {
+		dir = filepath.Dir(dir)
+	}
+	if name := filepath.Base(dir); name != "/" && name != "." {
+		return name
+	}
+	return "tomcat"
+}
+
+func (l *loader) uniqueName(name string) string {
+	unique := name
+	for i := 2; l.r.Setup.Node(unique) != nil; i++ {
+		unique = fmt.Sprintf("%s-%d", name, i)
+	}
+	return unique
+}
+
+// tomcatVersion gives the declared version of a node: flags before clowder.toml.
+func (l *loader) tomcatVersion(node string) model.String {
+	for _, key := range []string{node, ""} {
+		if v := l.o.Tomcat[key]; v != "" {
+			return model.Is(v, diag.Span{})
+		}
+	}
+	return l.settingVersion(node, "tomcat")
+}
+
+func (l *loader) settingVersion(keys ...string) model.String {
+	if l.r.Native != nil {
+		for _, k := range keys {
+			if v, ok := l.r.Native.Settings.Versions[k]; ok {
+				return v
+			}
+		}
+	}
+	return model.String{}
+}

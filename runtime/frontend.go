@@ -1,0 +1,71 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+
+	"clowder/parse/model"
+	"clowder/runtime/front"
+	"clowder/runtime/proxy"
+)
+
+// frontend is one running balancer: the proxy and its listening sockets.
+type frontend struct {
+	proxy     *proxy.Proxy
+	servers   []*front.Server
+	addresses map[string]string
+	failed    chan error
+}
+
+func startFrontEnd(f *model.FrontEnd, o Options) (*frontend, error) {
+	log := o.Log.With("balancer", f.Name.V)
+	p, err := proxy.New(f, proxy.Options{PortOffset: o.PortOffset, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	fe := &frontend{proxy: p, addresses: map[string]string{}}
+	listens := p.Listens()
+	if len(listens) == 0 {
+		p.Close()
+		return nil, errors.New("the configuration has no Listen directive, so the balancer would answer nowhere")
+	}
+	for _, l := range listens {
+		addr := net.JoinHostPort(l.Address, strconv.Itoa(l.Port))
+		ln, err := net.Listen("tcp", addr)
+		if err != nil {
+			err = explainListen(err, l.Port, o.PortOffset)
+			return nil, errors.Join(err, fe.stop(context.Background()))
+		}
+		srv := front.New(front.Config{Handler: p.Handler(l), KeepAlive: true, Log: log})
+		fe.servers = append(fe.servers, srv)
+		fe.addresses["http:"+strconv.Itoa(l.Port)] = ln.Addr().String()
+		go func() {
+			if err := srv.Serve(ln); err != nil {
+				log.Debug("listener ended", "address", addr, "err", err)
+			}
+		}()
+	}
+	return fe, nil
+}
+
+// explainListen adds the next step to the errors that people meet first.
+func explainListen(err error, port, offset int) error {
+	if port < 1024 {
+		return fmt.Errorf("%w; a port below 1024 may need more rights: --port-offset %d moves every port", err, offset+8000)
+	}
+	return fmt.Errorf("%w; --port-offset moves every port", err)
+}
+
+func (f *frontend) stop(ctx context.Context) error {
+	var errs []error
+	for _, s := range f.servers {
+		if err := s.Shutdown(ctx); err != nil {
+			errs = append(errs, err, s.Close())
+		}
+	}
+	f.proxy.Close()
+	return errors.Join(errs...)
+}
