@@ -1,0 +1,16 @@
+.PHONY: build test race check fuzz
+
+build:
+	go build -o bin/clowder ./cmd/clowder
+
+test:
+	go test ./...
+
+race:
+	go test -race ./...
+
+fuzz:
+	.ci/fuzz 10s
+
+check:
+	.ci/run
