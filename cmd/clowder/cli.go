@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"clowder/lint/report"
 	"clowder/render"
 
 	"github.com/alecthomas/kong"
@@ -85,7 +86,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 			"Exit codes: 0 clean, 1 findings or losses, 2 wrong usage, 3 the work could not be done."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(n int) { panic(exitPanic(n)) }),
-		kong.Vars{"targets": strings.Join(render.Names(), ", ")},
+		kong.Vars{"targets": strings.Join(render.Names(), ", "), "formats": strings.Join(report.Names(), ", ")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {

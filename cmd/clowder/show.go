@@ -7,7 +7,9 @@ import (
 	"reflect"
 	"strings"
 
+	"clowder/parse/diag"
 	"clowder/parse/model"
+	"clowder/runtime"
 )
 
 type showCmd struct {
@@ -25,7 +27,10 @@ func (c *showCmd) Run(a *app) error {
 	if c.Unmapped {
 		showUnmapped(w, r.Setup)
 	} else {
-		p := &printer{w: w}
+		p := &printer{w: w, idle: map[diag.Span]bool{}}
+		for _, n := range runtime.NotNeeded(r.Setup) {
+			p.idle[n.Span] = true
+		}
 		p.structure("", reflect.ValueOf(r.Setup).Elem())
 		if n := len(r.Setup.Unmapped); n > 0 {
 			fmt.Fprintf(w, "\n%d things have no place in the model: clowder show --unmapped lists them\n", n)
@@ -44,6 +49,15 @@ func showUnmapped(w io.Writer, s *model.Setup) {
 type printer struct {
 	w      io.Writer
 	indent int
+	idle   map[diag.Span]bool // what clowder run has no use for
+}
+
+// title names a block, with a remark when a run has no use for it.
+func (p *printer) title(key string, v reflect.Value) string {
+	if p.idle[model.PlaceOf(v)] {
+		return key + " (not needed by clowder run)"
+	}
+	return key
 }
 
 const valueColumn = 44 // where the places begin, when the value is short enough
@@ -88,11 +102,11 @@ func (p *printer) structure(title string, v reflect.Value) {
 		switch f.Kind {
 		case model.StructField:
 			if !fv.IsNil() {
-				p.structure(f.Key+note(fv.Elem()), fv.Elem())
+				p.structure(p.title(f.Key, fv.Elem()), fv.Elem())
 			}
 		case model.ArrayField:
 			for i := range fv.Len() {
-				p.structure(f.Key+note(fv.Index(i).Elem()), fv.Index(i).Elem())
+				p.structure(p.title(f.Key, fv.Index(i).Elem()), fv.Index(i).Elem())
 			}
 		}
 	}
