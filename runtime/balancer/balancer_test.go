@@ -267,4 +267,4 @@ func FuzzRoute(f *testing.F) {
 	})
 }
 
-func ctx() context.Context { return stdcontext.Background() }
+func ctx() context.Context { return context.Background() }
