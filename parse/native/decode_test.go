@@ -1,0 +1,108 @@
+package native
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"clowder/parse/diag"
+)
+
+// TestPlacedFindings: every mistake of a file is named with its place.
+func TestPlacedFindings(t *testing.T) {
+	tests := []struct {
+		name, text string
+		want       []string // line:col ID part of the message
+	}{
+		{"syntax", "[versions\nhttpd = \"2.4\"\n", []string{`1:10 C101 `}},
+		{"duplicate key", "[versions]\nhttpd = \"2.4\"\nhttpd = \"2.2\"\n", []string{`3:1 C101 Key 'versions.httpd' has already been defined`}},
+		{"unknown at the top", "frontnd = 1\n", []string{`1:1 C102 unknown key "frontnd"; did you mean "frontend"?`}},
+		{
+			"unknown in the second of two tables",
+			"[[node]]\nname = \"a\"\n[[node]]\nnam = \"b\"\n",
+			[]string{`4:1 C102 unknown key "nam"; did you mean "name"?`},
+		},
+		{
+			"wrong type in a nested table",
+			"[[node]]\n[[node.service]]\n[[node.service.connector]]\nport = \"8009\"\n",
+			[]string{`4:8 C103 "port" must be a whole number`},
+		},
+		{
+			"inline table",
+			"[[node]]\nlistener = [ { className = \"x\" }, { className = 7 } ]\n",
+			[]string{`2:49 C103 "className" must be a string`},
+		},
+		{"bool", "[[frontend]]\n[frontend.server]\nProxyRequests = \"Off\"\n", []string{`3:17 C103 "ProxyRequests" must be true or false`}},
+		{"time", "[[frontend]]\n[frontend.server]\nTimeout = \"soon\"\n", []string{`3:11 C103 "Timeout" must be a time such as`}},
+		{"list", "[[frontend]]\n[frontend.server]\nServerAlias = [\"a\", 1]\n", []string{`3:21 C103`}},
+		{"table expected", "node = 3\n", []string{`1:8 C103 "node" must be a list of tables, written [[node]]`}},
+		{"settings", "[lint]\ndisabel = [\"X201\"]\n", []string{`2:1 C102 unknown key "disabel"; did you mean "disable"?`}},
+		{"two mistakes", "[versions]\nhttpd = 2.4\n[hosts]\ns1 = 4\n", []string{`2:9 C103 "httpd" must be a string`, `4:6 C103 "s1" must be a string`}},
+		{"multi-line strings and comments do not shift places", "a = 1 # x = 2\n[versions]\nhttpd = \"\"\"\n2.4\n[x]\"\"\"\ntomcat = 9\n",
+			[]string{`1:1 C102 unknown key "a"`, `6:10 C103 "tomcat" must be a string`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, diags := Parse(diag.NewFile("clowder.toml", []byte(tt.text)))
+			if len(diags) != len(tt.want) {
+				t.Fatalf("got %d findings %v, want %d", len(diags), diags, len(tt.want))
+			}
+			for i, d := range diags {
+				p := d.Span.Begin()
+				got := fmt.Sprintf("%d:%d %s %s", p.Line, p.Column, d.ID, d.Message)
+				if !strings.HasPrefix(got, tt.want[i]) && !strings.Contains(got, tt.want[i]) {
+					t.Errorf("got  %s\nwant %s…", got, tt.want[i])
+				}
+			}
+		})
+	}
+}
+
+func TestSettingsAndSetup(t *testing.T) {
+	doc, diags := Parse(diag.NewFile("clowder.toml", []byte(`
+[versions]
+httpd = "2.2.21"
+[hosts]
+s1 = "10.0.0.1"
+[lint]
+disable = ["T305"]
+[lint.severity]
+X313 = "error"
+[[node]]
+name = "s1"
+[[node.listener]]
+className = "org.apache.catalina.core.AprLifecycleListener"
+SSLEngine = "on"
+[frontend.modules]
+`)))
+	if len(diags) != 1 || diags[0].ID != "C103" { // frontend must be [[frontend]]
+		t.Fatalf("findings: %v", diags)
+	}
+	s := doc.Settings
+	if s.Versions["httpd"].V != "2.2.21" || s.Hosts["s1"].V != "10.0.0.1" || s.Lint.Disable[0].V != "T305" || s.Lint.Severity["X313"].V != "error" {
+		t.Errorf("settings: %+v", s)
+	}
+	l := doc.Setup.Nodes[0].Listeners[0]
+	if l.Class.V != "org.apache.catalina.core.AprLifecycleListener" || len(l.Attrs) != 1 || l.Attrs[0].Name != "SSLEngine" {
+		t.Errorf("listener: %+v", l)
+	}
+	if got := l.Attrs[0].At.Short(); got != "clowder.toml:14" {
+		t.Errorf("attribute at %s", got)
+	}
+}
+
+// FuzzParse: no input makes the reader panic, and every finding has a place inside the file.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"", "[a]\nb=1", "[[node]]\nname='x'\n[node.x]", "a=[[1,2],[3]]", "a={b={c=\"\"\"\n\"\"\"}}", "\"a.b\".c='''x'''", "[[a]]\n[[a.b]]\n[[a]]\n[[a.b]]\nc=1"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file := diag.NewFile("f.toml", data)
+		_, diags := Parse(file)
+		for _, d := range diags {
+			if d.Span.File != nil && (d.Span.Start < 0 || int(d.Span.End) > len(data) || d.Span.Start > d.Span.End) {
+				t.Fatalf("finding outside the file: %+v", d)
+			}
+		}
+	})
+}
