@@ -178,8 +178,6 @@ func TestChunkedSizes(t *testing.T) {
 }
 
 func TestAnswers(t *testing.T) {
-	var serve exchange.HandlerFunc
-	_, addr := start(t, Config{KeepAlive: true, Handler: exchange.HandlerFunc(func(x *exchange.Exchange) { serve(x) })})
 	const g10, g11 = "GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 	big := strings.Repeat("b", 100000)
 	for _, c := range []struct {
@@ -258,7 +256,7 @@ func TestAnswers(t *testing.T) {
 			io.WriteString(x.W, "x")
 		}},
 	} {
-		serve = c.serve
+		_, addr := start(t, Config{KeepAlive: true, Handler: c.serve})
 		if got := noDate(talk(t, addr, c.send)); got != c.want {
 			t.Errorf("%s:\n%.300q\nwant\n%.300q", c.name, got, c.want)
 		}
@@ -380,6 +378,7 @@ func TestSlowHead(t *testing.T) {
 			t.Errorf("%q after %v", got, took)
 		}
 		conn.Close()
+		time.Sleep(2 * time.Second) // the writer sees it
 	})
 }
 

@@ -180,7 +180,7 @@ func (b *body) strictLine(limit int) ([]byte, error) {
 		return nil, ErrBadChunk
 	}
 	if err != nil {
-		return nil, err
+		return nil, unexpected(err)
 	}
 	l := c.in[from:]
 	if raw != len(l)+2 {

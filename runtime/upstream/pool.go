@@ -72,7 +72,9 @@ type PoolConfig struct {
 	KeepAlive      bool          // TCP keepalive
 	DisableReuse   bool          // a new connection for every request
 
-	TLS  *tls.Config // for TLS; ServerName must be set or verification be off
+	TLS *tls.Config // for TLS; ServerName must be set or verification be off
+	// Wrap replaces a new connection, below TLS. What it makes should have a
+	// method NetConn() net.Conn, as *tls.Conn has, so that testing it is cheap.
 	Wrap func(net.Conn) net.Conn
 	// Dial replaces the dialer, for tests and other transports.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

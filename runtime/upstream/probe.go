@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"crypto/tls"
 	"net"
 	"os"
 	"syscall"
@@ -17,7 +16,11 @@ type prober struct {
 }
 
 func (p *prober) init(nc net.Conn) {
-	if t, ok := nc.(*tls.Conn); ok {
+	for range 4 {
+		t, ok := nc.(interface{ NetConn() net.Conn }) // *tls.Conn and what Wrap makes
+		if !ok {
+			break
+		}
 		nc = t.NetConn()
 	}
 	sc, ok := nc.(syscall.Conn)
@@ -32,6 +35,10 @@ func (p *prober) init(nc net.Conn) {
 	p.peek = func(fd uintptr) { p.live = quiet(fd) }
 }
 
+// probeTime is how long a connection without a file descriptor may be tested: a
+// deadline in the past would fail before anything is read.
+const probeTime = 100 * time.Microsecond
+
 // alive tests the connection, without blocking.
 func (c *PooledConn) alive() bool {
 	if c.R.Buffered() > 0 {
@@ -43,7 +50,7 @@ func (c *PooledConn) alive() bool {
 	}
 	var one [1]byte
 	c.readBy = time.Time{}
-	c.Conn.SetReadDeadline(time.Unix(1, 0))
+	c.Conn.SetReadDeadline(time.Now().Add(probeTime))
 	n, err := c.Conn.Read(one[:])
 	c.Conn.SetReadDeadline(time.Time{})
 	return n == 0 && os.IsTimeout(err)
