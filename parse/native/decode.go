@@ -76,8 +76,8 @@ func (d *decoder) syntax(err error) {
 	var pe toml.ParseError
 	at, msg := diag.At(d.doc.File, 0, 0), err.Error()
 	if errors.As(err, &pe) {
-		start := min(pe.Position.Start, len(d.doc.File.Data))
-		at = diag.At(d.doc.File, start, min(start+pe.Position.Len, len(d.doc.File.Data)))
+		start := min(max(0, pe.Position.Start), len(d.doc.File.Data)) // the library may count from -1
+		at = diag.At(d.doc.File, start, min(start+max(0, pe.Position.Len), len(d.doc.File.Data)))
 		if pe.Message != "" {
 			msg = pe.Message
 		}
