@@ -17,6 +17,9 @@ type Input struct {
 	TomcatDeclared bool
 
 	Broken map[*diag.File]bool // has H001 or T001: X rules are silent about it
+
+	// AllDirectives are the directives in force, in order; rules ask [Input.Directives].
+	AllDirectives []Directive
 }
 
 // facts is what all rules of one run share.
@@ -73,3 +76,14 @@ func (in *Input) Servers() []Server {
 	}
 	return out
 }
+
+// Directive is one directive or section that is in force, after conditions,
+// includes and macros.
+type Directive struct {
+	FrontEnd *model.FrontEnd
+	Name     string
+	Span     diag.Span
+}
+
+// Directives returns the directives in force of all front ends.
+func (in *Input) Directives() []Directive { return in.AllDirectives }

@@ -276,7 +276,7 @@ func (ix *hostIndex) link(l Link) Link {
 		from = l.Candidates
 	}
 	switch {
-	case len(from) == 1:
+	case len(from) == 1 && !(len(hit) == 0 && otherRoute(from[0], route)):
 		l.Node = from[0]
 	case route != "":
 		for _, n := range from {
@@ -293,6 +293,13 @@ func (ix *hostIndex) link(l Link) Link {
 		l.Connector = l.connector(l.Node)
 	}
 	return l
+}
+
+// otherRoute reports whether the node's jvmRoute says that it is not the one the
+// route means; without a matching port the member then points to another server.
+func otherRoute(n *Node, route string) bool {
+	e := n.Engine()
+	return route != "" && e != nil && e.JVMRoute.V != "" && e.JVMRoute.V != route
 }
 
 // connector returns the node's connector that takes the member's connections.

@@ -1,0 +1,181 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"clowder/lint"
+	"clowder/parse/diag"
+	"clowder/parse/model"
+)
+
+var proxypassShadowsHandler = &lint.Rule{
+	ID: "H201", Name: "proxypass-shadows-handler", Severity: diag.Error, Confidence: diag.Certain, Category: lint.Mapping, Versions: everyHTTPD, Fixable: true,
+	Doc: lint.Doc{
+		What: "A Location has a handler of httpd itself, such as balancer-manager, but a ProxyPass sends its URLs to the backend.",
+		Why:  "mod_proxy takes the request before the handler is asked. The page is answered by a Tomcat, mostly with 404, or with 503 when none runs.",
+		Fix:  "Exclude the location in front of the ProxyPass: ProxyPass \"/balancer-manager\" \"!\".",
+		Bad: `<Proxy "balancer://c">
+    BalancerMember "ajp://10.0.0.11:8009"
+</Proxy>
+ProxyPass "/" "balancer://c/"
+<Location "/balancer-manager">
+    SetHandler balancer-manager
+    Require local
+</Location>`,
+		Good: `<Proxy "balancer://c">
+    BalancerMember "ajp://10.0.0.11:8009"
+</Proxy>
+ProxyPass "/balancer-manager" "!"
+ProxyPass "/" "balancer://c/"
+<Location "/balancer-manager">
+    SetHandler balancer-manager
+    Require local
+</Location>`,
+		Notes:  "Silent for proxy: handlers, none and default-handler; when an earlier exclusion, ProxyPass ! inside the Location or SetEnvIf no-proxy (2.4.26) covers it; and across virtual hosts, except that they inherit the main server's ProxyPass. Only literal alternatives of LocationMatch are looked at.",
+		Source: "mod_proxy, ProxyPass, \"!\"; proxy_trans in modules/proxy/mod_proxy.c. Tried with httpd 2.4.71: 503 from the proxy.",
+	},
+	Check: checkShadowedHandlers,
+}
+
+func checkShadowedHandlers(p *lint.Pass) {
+	for _, sv := range p.Servers() {
+		mappings := sv.Mappings
+		if main := sv.FrontEnd.Main; !sv.Main && main != nil && sv.PassInherit.Or(true) {
+			mappings = append(mappings[:len(mappings):len(mappings)], main.Mappings...)
+		}
+		for _, sec := range sv.Sections {
+			if !localHandler(sec.Settings.Handler.V) || sec.Mapping != nil {
+				continue
+			}
+			for _, loc := range locations(sec) {
+				if by, sure := shadow(sv, mappings, loc); by != nil && !noProxy(p, sv, sec, loc) {
+					reportShadow(p, sec, loc, by, sure)
+					break
+				}
+			}
+		}
+	}
+}
+
+func reportShadow(p *lint.Pass, sec *model.Section, loc string, by *model.Mapping, sure bool) {
+	directive := "ProxyPass"
+	if by.Regex.V {
+		directive = "ProxyPassMatch"
+	}
+	f := lint.Finding{
+		At: sec.At.Head(), Subject: sec,
+		Message: fmt.Sprintf("`%s \"%s\"` (%s) sends `%s` to the backend, so `SetHandler %s` here is never reached; add `ProxyPass \"%s\" \"!\"` before it",
+			directive, by.Path.V, by.At.Short(), loc, sec.Settings.Handler.V, loc),
+		Related: []diag.Related{lint.Related(by.At, "this mapping takes the request first")},
+		Fixes: []diag.Fix{{
+			Message: "exclude " + loc + " from the proxy", Safe: true,
+			Edits: []diag.Edit{lineBefore(by.At, fmt.Sprintf("ProxyPass \"%s\" \"!\"", loc))},
+		}},
+	}
+	if !sure {
+		f.Lower, f.Fixes = 1, nil
+	}
+	p.Report(f)
+}
+
+func localHandler(h string) bool {
+	h = strings.ToLower(h)
+	return h != "" && h != "none" && h != "default-handler" && !strings.HasPrefix(h, "proxy:") && !strings.HasPrefix(h, "proxy-") && !unknown(h)
+}
+
+var alternatives = regexp.MustCompile(`^\^?(/[A-Za-z0-9_/-]*)(?:\(\??:?([A-Za-z0-9_/|-]+)\))?([A-Za-z0-9_/-]*)\$?$`)
+
+// locations returns the URLs of a section that can be told: the prefix of a
+// Location, the literal alternatives of a LocationMatch.
+func locations(sec *model.Section) []string {
+	path := sec.Path.V
+	switch sec.Kind.V {
+	case "Location":
+		if strings.HasPrefix(path, "/") && !strings.ContainsAny(path, "*?[") && !unknown(path) {
+			return []string{path}
+		}
+	case "LocationMatch":
+		m := alternatives.FindStringSubmatch(path)
+		if m == nil {
+			return nil
+		}
+		var out []string
+		for alt := range strings.SplitSeq(m[2], "|") {
+			out = append(out, m[1]+alt+m[3])
+		}
+		return out
+	}
+	return nil
+}
+
+// shadow returns the mapping that takes a request for the location, nil when
+// none does or an exclusion comes first; sure is false when it rests on another
+// section or a regular expression.
+func shadow(sv lint.Server, mappings []*model.Mapping, loc string) (by *model.Mapping, sure bool) {
+	for _, sec := range sv.Sections {
+		// Per-directory mappings are asked before those of the server.
+		if sec.Mapping != nil && sec.Kind.V == "Location" && covers(sec.Path.V, loc) {
+			if sec.Mapping.Excludes() {
+				return nil, true
+			}
+			return sec.Mapping, false
+		}
+	}
+	for _, m := range mappings {
+		if unknown(m.Path.V) {
+			continue
+		}
+		hit := false
+		if m.Regex.V {
+			re, err := regexp.Compile(m.Path.V)
+			hit = err == nil && re.MatchString(loc)
+		} else {
+			hit = covers(m.Path.V, loc)
+		}
+		if hit && m.Excludes() {
+			return nil, true
+		}
+		if hit {
+			return m, !m.Regex.V
+		}
+	}
+	return nil, true
+}
+
+// covers reports whether a path of ProxyPass or Location matches the URL, as
+// alias_match in mod_proxy does: whole segments only.
+func covers(prefix, url string) bool {
+	if !strings.HasPrefix(url, prefix) {
+		return false
+	}
+	return len(url) == len(prefix) || strings.HasSuffix(prefix, "/") || url[len(prefix)] == '/'
+}
+
+// noProxy reports whether SetEnvIf Request_URI … no-proxy covers the location.
+func noProxy(p *lint.Pass, sv lint.Server, sec *model.Section, loc string) bool {
+	if version, _ := p.HTTPDVersion(sv.FrontEnd); !lint.AtLeast(version, "2.4.26") {
+		return false
+	}
+	envs := append(sec.Settings.SetEnv[:len(sec.Settings.SetEnv):len(sec.Settings.SetEnv)], sv.Settings.SetEnv...)
+	if main := sv.FrontEnd.Main; main != nil && !sv.Main {
+		envs = append(envs, main.Settings.SetEnv...)
+	}
+	for _, e := range envs {
+		switch args := e.Args; {
+		case strings.EqualFold(e.Directive.V, "SetEnv") && len(args) > 0 && args[0].V == "no-proxy":
+			return true
+		case strings.HasPrefix(strings.ToLower(e.Directive.V), "setenvif") && len(args) > 2 && strings.EqualFold(args[0].V, "Request_URI"):
+			for _, a := range args[2:] {
+				if name, _, _ := strings.Cut(a.V, "="); name == "no-proxy" {
+					re, err := regexp.Compile(args[1].V)
+					if err != nil || re.MatchString(loc) {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,248 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	"clowder/lint"
+	"clowder/parse/diag"
+	"clowder/parse/model"
+)
+
+var receiverPortShared = &lint.Rule{
+	ID: "X201", Name: "receiver-port-shared", Severity: diag.Error, Confidence: diag.Certain, Category: lint.Ports, Versions: everyBoth, Fixable: true,
+	Doc: lint.Doc{
+		What: "Two Tomcats on one host have the same Receiver port for the cluster.",
+		Why:  "The second one cannot bind it. With autoBind below 2 it does not start; with more it may move to the next port, which then depends on the start order, or replication fails.",
+		Fix:  "Give each node on the host a Receiver port of its own.",
+		Bad: `<!-- s1 and s2, both on 127.0.0.1 -->
+<Receiver className="org.apache.catalina.tribes.transport.nio.NioReceiver" address="127.0.0.1" port="4000" autoBind="1"/>`,
+		Good: `<!-- s1 has 4001, s2 has 4002 -->
+<Receiver className="org.apache.catalina.tribes.transport.nio.NioReceiver" address="127.0.0.1" port="4002" autoBind="1"/>`,
+		Notes:  "One host is: declared so, equal literal addresses, the same host in the httpd members, or loopback. Different specific addresses do not collide. A missing port is 4000, a missing autoBind 100; with room to move the finding is likely, not certain.",
+		Source: "Cluster how-to: \"make sure the Receiver.port attribute is unique for each instance\". Tried with Tomcat 10.1.60 on Linux: autoBind 100 moves to 4001, autoBind 0 does not start.",
+	},
+	Check: checkReceivers,
+}
+
+var shutdownPortShared = &lint.Rule{
+	ID: "X203", Name: "shutdown-port-shared", Severity: diag.Error, Confidence: diag.Certain, Category: lint.Ports, Versions: everyBoth, Fixable: true,
+	Doc: lint.Doc{
+		What:   "Two Tomcats on one host have the same shutdown port.",
+		Why:    "The second one stops right after its start: \"Failed to create server shutdown socket\".",
+		Fix:    "Give each node its own port, or -1 for none.",
+		Bad:    "<!-- s1 and s2 on one host -->\n<Server port=\"8005\" shutdown=\"SHUTDOWN\">",
+		Good:   "<!-- s1 has 8005 -->\n<Server port=\"8006\" shutdown=\"SHUTDOWN\">",
+		Notes:  "-1 never collides. The address of Server counts, localhost by default.",
+		Source: "StandardServer.await. Tried with Tomcat 10.1.60: the process ends.",
+	},
+	Check: func(p *lint.Pass) {
+		var list []listener
+		for _, n := range p.Setup.Nodes {
+			if port := n.EffectivePort(n.Port); port > 0 {
+				list = append(list, listener{node: n, address: n.Address.Or("localhost"), port: port, at: n.At.Head(), value: n.Port})
+			}
+		}
+		free := newPorts(p)
+		for _, c := range clashes(p, list) {
+			next := free.next(c.b.port)
+			f := c.finding()
+			f.Message = fmt.Sprintf("shutdown port %d is also that of %s (%s); the second node stops right after its start; use e.g. %d", c.b.port, c.a.node.Name.V, c.a.at.Short(), next)
+			f.Fixes = setPort(c.b, next)
+			p.Report(f)
+		}
+	},
+}
+
+var connectorPortShared = &lint.Rule{
+	ID: "X204", Name: "connector-port-shared", Severity: diag.Error, Confidence: diag.Certain, Category: lint.Ports, Versions: everyBoth,
+	Doc: lint.Doc{
+		What:   "Two Tomcats on one host have connectors with the same port.",
+		Why:    "The second node starts without that connector, or not at all, depending on the version and bindOnInit; httpd reaches only the first.",
+		Fix:    "Give each node its own ports and change the httpd member with them.",
+		Bad:    "<!-- s1 and s2 on one host -->\n<Connector port=\"8009\" protocol=\"AJP/1.3\" secret=\"...\"/>",
+		Good:   "<!-- s1 has 8009 -->\n<Connector port=\"8010\" protocol=\"AJP/1.3\" secret=\"...\"/>",
+		Notes:  "A connector on every address collides with all; two different specific addresses do not. redirectPort is no listener.",
+		Source: "Field reports \"Address already in use\"; Connector reference, bindOnInit.",
+	},
+	Check: func(p *lint.Pass) {
+		var list []listener
+		for _, n := range p.Setup.Nodes {
+			for _, c := range n.Connectors() {
+				if port := n.EffectivePort(c.Port); port > 0 {
+					list = append(list, listener{node: n, address: c.Address.V, port: port, at: c.At.Head(), value: c.Port, what: connectorName(c)})
+				}
+			}
+		}
+		for _, c := range clashes(p, list) {
+			f := c.finding()
+			f.Message = fmt.Sprintf("port %d (%s) is also that of %s (%s) on the same host and address", c.b.port, c.b.what, c.a.node.Name.V, c.a.at.Short())
+			p.Report(f)
+		}
+	},
+}
+
+// listener is one socket of a node.
+type listener struct {
+	node    *model.Node
+	address string
+	port    int
+	at      diag.Span
+	value   model.Int // where the port is written
+	what    string
+	roam    bool // moves to the next port when this one is taken
+}
+
+// clash is two listeners that exclude each other; b is of the later node.
+type clash struct {
+	a, b listener
+	conf diag.Confidence
+}
+
+func (c *clash) finding() lint.Finding {
+	f := lint.Finding{
+		At: c.b.at, Subject: c.b.node, Confidence: c.conf,
+		Related: []diag.Related{lint.Related(c.a.at, "node "+c.a.node.Name.V+" has it first")},
+	}
+	if c.conf < diag.Certain {
+		f.Severity = diag.Warning
+	}
+	return f
+}
+
+// clashes returns, for each listener in the order of the setup, the first
+// listener of an earlier node on the same host that it collides with.
+func clashes(p *lint.Pass, list []listener) []clash {
+	byPort := map[int][]listener{}
+	var out []clash
+	for _, b := range list {
+		for _, a := range byPort[b.port] {
+			if a.node == b.node || !collide(a.address, b.address) {
+				continue
+			}
+			if same, conf := p.Hosts().Same(a.node, b.node); same {
+				out = append(out, clash{a, b, conf})
+				break
+			}
+		}
+		byPort[b.port] = append(byPort[b.port], b)
+	}
+	return out
+}
+
+// collide is [model.AddressesCollide] with the Receiver's "auto": the address of
+// the machine's own name, whatever that is.
+func collide(a, b string) bool {
+	if strings.EqualFold(a, "auto") || strings.EqualFold(b, "auto") {
+		return strings.EqualFold(a, b) || model.AddressesCollide(a, "") && !model.IsLoopback(a) && !model.IsLoopback(b)
+	}
+	return model.AddressesCollide(a, b)
+}
+
+// ports finds free ports; those it gave out are taken.
+type ports map[int]bool
+
+func newPorts(p *lint.Pass) ports {
+	used := ports{}
+	for _, n := range p.Setup.Nodes {
+		used[n.EffectivePort(n.Port)] = true
+		for _, c := range n.Connectors() {
+			used[n.EffectivePort(c.Port)] = true
+		}
+		for _, c := range clusters(n) {
+			used[receiver(n, c).port] = true
+		}
+	}
+	for _, fe := range p.Setup.FrontEnds {
+		for _, l := range fe.Listens {
+			used[l.Port.V] = true
+		}
+	}
+	return used
+}
+
+func (u ports) next(after int) int {
+	for port := after + 1; port < 65536; port++ {
+		if !u[port] {
+			u[port] = true
+			return port
+		}
+	}
+	return 0
+}
+
+// setPort is the fix that writes another port, when a port is written at all.
+func setPort(l listener, port int) []diag.Fix {
+	port -= l.port - l.value.V // portOffset
+	if !l.value.IsWritten() || !l.value.Span.IsValid() || port <= 0 || l.value.Span.Text() != fmt.Sprint(l.value.V) {
+		return nil
+	}
+	return []diag.Fix{{Message: fmt.Sprintf("use port %d", port), Safe: true, Edits: []diag.Edit{{Span: l.value.Span, New: fmt.Sprint(port)}}}}
+}
+
+// Defaults of the Receiver, from ReceiverBase.
+const (
+	receiverPort     = 4000
+	receiverAutoBind = 100
+)
+
+func receiver(n *model.Node, c *model.Cluster) listener {
+	l := listener{node: n, address: "auto", port: receiverPort, at: c.At.Head(), roam: true}
+	if c.Channel == nil || c.Channel.Receiver == nil {
+		return l
+	}
+	r := c.Channel.Receiver
+	l.at, l.value = r.At.Head(), r.Port
+	l.address, l.port = r.Address.Or("auto"), r.Port.Or(receiverPort)
+	l.roam = r.AutoBind.Or(receiverAutoBind) >= 2
+	return l
+}
+
+func checkReceivers(p *lint.Pass) {
+	var list []listener
+	for _, n := range p.Setup.Nodes {
+		for _, c := range clusters(n) {
+			if l := receiver(n, c); l.port > 0 {
+				list = append(list, l)
+			}
+		}
+	}
+	fixed := staticPorts(p)
+	free := newPorts(p)
+	for _, c := range clashes(p, list) {
+		next := free.next(c.b.port)
+		f := c.finding()
+		if c.b.roam && c.conf == diag.Certain {
+			f.Confidence = diag.Likely
+		}
+		f.Message = fmt.Sprintf("Receiver port %d is also that of %s (%s) on the same host; give each node its own, e.g. %d", c.b.port, c.a.node.Name.V, c.a.at.Short(), next)
+		if !fixed[c.b.port] {
+			f.Fixes = setPort(c.b, next)
+		}
+		p.Report(f)
+	}
+}
+
+// staticPorts returns the ports that static members name; changing a Receiver
+// alone would cut them off.
+func staticPorts(p *lint.Pass) map[int]bool {
+	out := map[int]bool{}
+	for _, n := range p.Setup.Nodes {
+		for _, c := range clusters(n) {
+			if c.Channel == nil {
+				continue
+			}
+			for _, i := range c.Channel.Interceptors {
+				for _, m := range i.Members {
+					out[m.Port.V] = true
+				}
+			}
+			if c.Channel.Membership != nil {
+				for _, m := range c.Channel.Membership.Members {
+					out[m.Port.V] = true
+				}
+			}
+		}
+	}
+	return out
+}
