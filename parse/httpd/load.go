@@ -1,0 +1,304 @@
+package httpd
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"clowder/parse/diag"
+)
+
+// Bounds of a configuration: httpd's own include depth, and limits that only
+// hostile input reaches.
+const (
+	maxIncludeDepth = 128
+	maxFiles        = 5000
+	maxFileBytes    = 64 << 20
+	maxNodes        = 2 << 20
+	maxMacroDepth   = 64
+	maxValueBytes   = 1 << 16
+)
+
+// Options say in which surroundings a configuration is read. The zero value
+// reads the machine's files with an empty environment.
+type Options struct {
+	Defines []string                                 // -D NAME
+	Env     func(string) (string, bool)              // environment variables; nil: none
+	Open    func(name string) ([]byte, error)        // nil: os.ReadFile
+	ReadDir func(name string) ([]fs.DirEntry, error) // nil: os.ReadDir
+	Stat    func(name string) (os.FileInfo, error)   // nil: os.Stat
+	Root    string                                   // put in front of absolute paths
+	Version string                                   // for <IfVersion>; empty: 2.4.71
+	Modules []string                                 // loaded beside the file's own LoadModule lines
+}
+
+// Config is a configuration after httpd's first phase.
+type Config struct {
+	Files      []*diag.File
+	Trees      []*Tree // one for each file read, root first
+	Nodes      []*Node // expanded; no comments, blank lines, conditions, includes
+	ServerRoot string  // folder that relative paths are taken from
+	Modules    set     // lower-case names, both spellings, of the modules known at the end
+
+	// HasIncludesUnresolved says that a file named by Include was not found, so
+	// that the configuration is not complete.
+	HasIncludesUnresolved bool
+	// HasLoadModule says that at least one LoadModule line was read.
+	HasLoadModule bool
+}
+
+// HasModule reports whether the module is known to be loaded; name is
+// proxy_module, mod_proxy.c or proxy.
+func (c *Config) HasModule(name string) bool {
+	return c.Modules[name] || c.Modules[name+"_module"]
+}
+
+type loader struct {
+	o       Options
+	c       *Config
+	diags   diag.List
+	vars    map[string]string // of Define NAME VALUE
+	defined map[string]bool   // for <IfDefine>
+	macros  map[string]*macro
+	using   []*macro
+	written string // ServerRoot as written
+	depth   int
+	nodes   int
+	taken   map[diag.Span]bool // opening tags of conditions that were taken
+	warned  map[string]bool
+}
+
+// Load reads the root file and all that it includes. Each file is parsed once
+// for each time it is included. Files that cannot be found are warnings H010.
+func Load(f *diag.File, o Options) (*Config, diag.List) {
+	if o.Open == nil {
+		o.Open = readFile
+	}
+	if o.ReadDir == nil {
+		o.ReadDir = os.ReadDir
+	}
+	if o.Stat == nil {
+		o.Stat = os.Stat
+	}
+	if o.Version == "" {
+		o.Version = "2.4.71"
+	}
+	dir := filepath.Dir(f.Name)
+	if strings.EqualFold(filepath.Base(dir), "conf") {
+		dir = filepath.Dir(dir)
+	}
+	l := &loader{o: o, c: &Config{ServerRoot: dir, Modules: set{}}, vars: map[string]string{}, defined: map[string]bool{},
+		macros: map[string]*macro{}, taken: map[diag.Span]bool{}, warned: map[string]bool{}}
+	for _, d := range o.Defines {
+		name, _, _ := strings.Cut(d, "=")
+		l.defined[name] = true
+	}
+	for _, m := range builtinModules {
+		l.addModule(m)
+	}
+	for _, m := range o.Modules {
+		l.addModule(m)
+	}
+	t, diags := Parse(f)
+	l.diags = append(l.diags, diags...)
+	if !l.findsLoadModule(t.Nodes, 0) && len(o.Modules) == 0 {
+		for _, m := range stockModules {
+			l.addModule(m)
+		}
+	}
+	l.c.Files, l.c.Trees = append(l.c.Files, f), append(l.c.Trees, t)
+	l.c.Nodes = l.expand(nil, t.Nodes, nil)
+	l.dropTaken()
+	return l.c, l.diags
+}
+
+func readFile(name string) ([]byte, error) {
+	if st, err := os.Stat(name); err == nil && (st.Size() > maxFileBytes || !st.Mode().IsRegular()) {
+		return nil, fmt.Errorf("%s: not a regular file of at most %d bytes", name, maxFileBytes)
+	}
+	return os.ReadFile(name)
+}
+
+// dropTaken removes the findings about conditions that were taken and never
+// closed: httpd does not mind them.
+func (l *loader) dropTaken() {
+	keep := l.diags[:0]
+	for _, d := range l.diags {
+		if !l.taken[d.Span] {
+			keep = append(keep, d)
+		}
+	}
+	l.diags = keep
+}
+
+func (l *loader) report(id, name string, sev diag.Severity, at diag.Span, format string, args ...any) {
+	if len(l.diags) < 10000 {
+		l.diags.Add(diag.Diagnostic{ID: id, Name: name, Severity: sev, Confidence: diag.Certain, Span: at, Message: fmt.Sprintf(format, args...)})
+	}
+}
+
+func (l *loader) syntax(at diag.Span, format string, args ...any) {
+	l.report("H001", "httpd-syntax", diag.Error, at, format, args...)
+}
+
+// expand executes the first phase on nodes and appends what remains to out.
+func (l *loader) expand(out, nodes []*Node, parent *Node) []*Node {
+	for _, n := range nodes {
+		if n.Kind == Comment || n.Kind == Blank {
+			continue
+		}
+		if l.nodes++; l.nodes > maxNodes {
+			return out
+		}
+		if n.Kind == Section && conditions[strings.ToLower(n.Name)] {
+			x := l.variables(n)
+			if l.condition(x) {
+				l.taken[n.Span] = true
+				out = l.expand(out, n.Children, parent)
+			} else {
+				Walk(n.Children, func(c *Node) bool { c.Skipped = true; return true })
+			}
+			continue
+		}
+		if n.Kind == Section && n.Is("Macro") {
+			l.defineMacro(l.variables(n), n)
+			continue
+		}
+		x := l.variables(n)
+		x.Parent = parent
+		if n.Kind == Directive {
+			var more []*Node
+			if more, x = l.phase1(x, parent); x == nil {
+				out = append(out, more...)
+				continue
+			}
+		}
+		x.Children = l.expand(nil, n.Children, x)
+		out = append(out, x)
+	}
+	return out
+}
+
+// phase1 executes the directives that act while reading. It returns what takes
+// the directive's place, and nil when the directive itself is gone.
+func (l *loader) phase1(n, parent *Node) ([]*Node, *Node) {
+	switch strings.ToLower(n.Name) {
+	case "include", "includeoptional":
+		return l.include(n, parent), nil
+	case "define":
+		switch {
+		case len(n.Args) < 1 || len(n.Args) > 2 || n.Args[0].Text == "":
+			l.syntax(n.Span, "`Define` takes a name and at most one value")
+		case strings.Contains(n.Args[0].Text, ":"):
+			l.syntax(n.Args[0].Span, "the name of a variable must not contain `:`")
+		default:
+			l.defined[n.Arg(0)] = true
+			if len(n.Args) == 2 && len(n.Arg(1)) <= maxValueBytes {
+				l.vars[n.Arg(0)] = n.Arg(1)
+			}
+		}
+		return nil, nil
+	case "undefine":
+		if len(n.Args) != 1 {
+			l.syntax(n.Span, "`UnDefine` takes one name")
+		}
+		delete(l.vars, n.Arg(0))
+		delete(l.defined, n.Arg(0))
+		return nil, nil
+	case "use":
+		return l.useMacro(n, parent), nil
+	case "undefmacro":
+		delete(l.macros, strings.ToLower(n.Arg(0)))
+		return nil, nil
+	case "loadmodule":
+		l.c.HasLoadModule = true
+		if len(n.Args) >= 1 {
+			l.addModule(n.Arg(0))
+			if len(n.Args) > 1 {
+				base := path.Base(strings.ReplaceAll(n.Arg(1), `\`, "/"))
+				l.c.Modules[strings.TrimSuffix(base, ".so")+".c"] = true
+			}
+		}
+	case "serverroot":
+		if len(n.Args) == 1 {
+			l.written = n.Arg(0)
+			if st, err := l.o.Stat(l.rooted(l.written)); err == nil && st.IsDir() {
+				l.c.ServerRoot = l.rooted(l.written)
+			}
+		}
+	}
+	return nil, n
+}
+
+// variables returns a copy of the node with ${NAME} replaced, as
+// ap_resolve_env in server/core.c does: once, without looking at the result again.
+func (l *loader) variables(n *Node) *Node {
+	x := &Node{Kind: n.Kind, Name: n.Name, NameSpan: n.NameSpan, Args: n.Args, RawArgs: n.RawArgs, Span: n.Span, Close: n.Close,
+		ln: n.ln, raw: n.raw, use: n.use, noAngle: n.noAngle, unclosed: n.unclosed}
+	t := string(n.ln.text)
+	var rs []replacement
+	for i := 0; ; {
+		k := strings.Index(t[i:], "${")
+		if k < 0 {
+			break
+		}
+		k += i
+		e := strings.IndexByte(t[k:], '}')
+		if e < 0 {
+			break
+		}
+		e += k
+		name := t[k+2 : e]
+		v, ok := l.vars[name]
+		if !ok && l.o.Env != nil {
+			v, ok = l.o.Env(name)
+		}
+		if ok && len(v) <= maxValueBytes {
+			rs = append(rs, replacement{k, e + 1, v})
+			i = e + 1
+			continue
+		}
+		i = k + 2
+		if !ok {
+			i = e + 1
+		}
+	}
+	if len(rs) == 0 {
+		return x
+	}
+	ln := n.ln.replace(rs)
+	y := newNode(ln)
+	y.Span, y.Close, y.use, y.unclosed = n.Span, n.Close, n.use, n.unclosed
+	if y.Kind == Blank || y.Kind == Comment || y.Kind != n.Kind {
+		y.Kind = n.Kind
+	}
+	return y
+}
+
+// findsLoadModule looks for a LoadModule line in the nodes, and in the files
+// that plain Include lines name, before anything is executed.
+func (l *loader) findsLoadModule(nodes []*Node, depth int) bool {
+	found := false
+	Walk(nodes, func(n *Node) bool {
+		if found || n.Kind != Directive && n.Kind != Section {
+			return false
+		}
+		switch {
+		case n.Is("LoadModule"):
+			found = true
+		case depth < 2 && len(n.Args) == 1 && (n.Is("Include") || n.Is("IncludeOptional")) && !strings.Contains(n.Arg(0), "${"):
+			files, _ := l.resolve(n.Arg(0))
+			for _, name := range files {
+				if data, err := l.o.Open(name); err == nil && strings.Contains(strings.ToLower(string(data)), "loadmodule") {
+					t, _ := Parse(diag.NewFile(name, data))
+					found = found || l.findsLoadModule(t.Nodes, depth+1)
+				}
+			}
+		}
+		return !found
+	})
+	return found
+}
