@@ -12,7 +12,7 @@ import (
 // Character classes of the head.
 const (
 	cToken  = 1 << iota // RFC 9110 tchar: methods and field names
-	cTarget             // what a request target may hold, as HttpProtocolOptions Strict
+	cTarget             // what httpd 2.4 takes in a request target
 	cValue              // field values: HTAB, SP, VCHAR, obs-text
 	cHex
 	cHost // reg-name as httpd's strict host check takes it
@@ -24,7 +24,7 @@ var class = func() (t [256]uint8) {
 		if alnum || c < 128 && strings.IndexByte("!#$%&'*+-.^_`|~", byte(c)) >= 0 {
 			t[c] |= cToken
 		}
-		if alnum || c < 128 && strings.IndexByte("-._~:/?[]@!$&'()*+,;=%", byte(c)) >= 0 {
+		if c > ' ' && c != '#' && c != 0x7f {
 			t[c] |= cTarget
 		}
 		if c == '\t' || c >= ' ' && c != 0x7f {
@@ -198,6 +198,9 @@ func (p *headParser) requestLine(buf []byte, start, end int) *refusal {
 	if len(v) != 8 || string(v[:5]) != "HTTP/" || v[6] != '.' || v[5] < '0' || v[5] > '9' || v[7] < '0' || v[7] > '9' {
 		return errVersionForm
 	}
+	if v[5] == '0' {
+		return errVersionForm
+	}
 	if v[5] != '1' || v[7] > '1' {
 		return errVersion
 	}
@@ -277,7 +280,7 @@ func (p *headParser) build(buf []byte, req *exchange.Request) (framing, *refusal
 		return fr, errHostTwice
 	case hosts == 0 && p.minor >= 1:
 		return fr, errHostMissing
-	case req.Host != "" && !validHost(req.Host):
+	case hosts == 1 && !validHost(req.Host):
 		return fr, errHost
 	case fr.chunked && fr.length >= 0:
 		return fr, errBothLengths
@@ -433,5 +436,5 @@ func validHost(s string) bool {
 		a, err := netip.ParseAddr(host[1 : len(host)-1])
 		return err == nil && a.Is6() && a.Zone() == ""
 	}
-	return allString(host, cHost)
+	return allString(host, cHost) && !strings.Contains(host, "..")
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"clowder/runtime/exchange"
@@ -293,6 +295,8 @@ func (r *response) chunkSize(n int) {
 	}
 }
 
+var copyBufs = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
+
 // spliceStep bounds one splice, so that the write deadline is renewed.
 const spliceStep = 1 << 20
 
@@ -301,7 +305,9 @@ const spliceStep = 1 << 20
 func (r *response) ReadFrom(src io.Reader) (total int64, err error) {
 	t, ok := r.w.c.nc.(*net.TCPConn)
 	if !ok || !r.started || r.chunked || r.noBody || r.left < spliceStep/16 || r.hijacked {
-		return io.Copy(struct{ io.Writer }{r}, src)
+		buf := copyBufs.Get().(*[]byte)
+		defer copyBufs.Put(buf)
+		return io.CopyBuffer(struct{ io.Writer }{r}, src, *buf)
 	}
 	if err := r.Flush(); err != nil {
 		return 0, err
@@ -321,6 +327,9 @@ func (r *response) ReadFrom(src io.Reader) (total int64, err error) {
 		total += n
 		r.left -= n
 		budget -= n
+		if n > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			return total, err // slow, not stuck: src decides whether to go on
+		}
 		if err != nil {
 			r.err = err
 			return total, err

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -215,34 +216,75 @@ func chunkSize(l []byte) (int64, bool) {
 	return n, i == len(l) || l[i] == ';'
 }
 
+var copyBufs = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
+
 // WriteTo copies the rest of the body to w. A long body of known length goes
-// from socket to socket in the kernel when w can (io.ReaderFrom).
+// from socket to socket in the kernel when w can (io.ReaderFrom); what is in the
+// connection's buffer is written from there.
 func (b *body) WriteTo(w io.Writer) (total int64, err error) {
-	buf := make([]byte, 16<<10)
+	var buf *[]byte
 	for {
-		if rf, ok := w.(io.ReaderFrom); ok && b.spliceable() {
-			n, err := b.splice(rf)
-			total += n
-			if err != nil {
-				return total, err
+		n, ok := int64(0), false
+		if rf, can := w.(io.ReaderFrom); can && b.spliceable() {
+			n, err = b.splice(rf)
+			ok = true
+		} else if n, ok, err = b.writeBuffered(w); !ok {
+			if buf == nil {
+				buf = copyBufs.Get().(*[]byte)
+				defer copyBufs.Put(buf)
 			}
-			continue
+			n, err = b.copyOnce(w, *buf)
 		}
-		n, rerr := b.Read(buf)
-		if n > 0 {
-			m, werr := w.Write(buf[:n])
-			total += int64(m)
-			if werr != nil {
-				return total, werr
-			}
-		}
-		if rerr == io.EOF {
+		total += n
+		if err == io.EOF {
 			return total, nil
 		}
-		if rerr != nil {
-			return total, rerr
+		if err != nil {
+			return total, err
 		}
 	}
+}
+
+// copyOnce does one Read and one Write.
+func (b *body) copyOnce(w io.Writer, buf []byte) (int64, error) {
+	n, rerr := b.Read(buf)
+	if n > 0 {
+		if m, werr := w.Write(buf[:n]); werr != nil {
+			return int64(m), werr
+		}
+	}
+	return int64(n), rerr
+}
+
+// writeBuffered writes the buffered part of the body or chunk, if there is one.
+func (b *body) writeBuffered(w io.Writer) (int64, bool, error) {
+	n := int64(b.c.buffered(b))
+	if n == 0 {
+		return 0, false, nil
+	}
+	if b.left > 0 {
+		n = min(n, b.left)
+	}
+	p, _ := b.c.R.Peek(int(n))
+	m, err := w.Write(p)
+	if err != nil {
+		return int64(m), true, err
+	}
+	b.c.R.Discard(len(p))
+	if b.left > 0 {
+		if b.left -= n; b.left == 0 && !b.chunked {
+			b.finish()
+		}
+	}
+	return n, true, nil
+}
+
+// buffered returns how much of b, which must be in the middle of data, is buffered.
+func (c *PooledConn) buffered(b *body) int {
+	if b.err != nil || b.left == 0 || len(b.prefix) > 0 {
+		return 0
+	}
+	return c.R.Buffered()
 }
 
 func (b *body) spliceable() bool {

@@ -23,7 +23,8 @@ type HTTPRequest struct {
 
 	Timeout time.Duration // for each read and write, 60 s
 	Fresh   bool          // do not reuse a connection
-	// Interim takes each 1xx answer; its error ends the exchange. nil ignores them.
+	// Interim takes each 1xx answer; its error ends the exchange with phase Body.
+	// nil ignores them.
 	Interim func(status int, reason string, h exchange.Header) error
 	// MaxField bounds a line of the answer's head, httpd's responsefieldsize: 8192.
 	MaxField int
