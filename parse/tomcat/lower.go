@@ -1,0 +1,260 @@
+package tomcat
+
+import (
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"clowder/parse/diag"
+	"clowder/parse/model"
+)
+
+// Options say how a server.xml is lowered.
+type Options struct {
+	Name    string // name of the node
+	Version string // of Tomcat; "" when it is not known yet
+
+	// Property gives the value of ${name}; nil knows none.
+	Property func(string) (string, bool)
+}
+
+// LowerServer turns a server.xml into a node. The node is never nil; values carry
+// the span from the attribute's name to its closing quote. With a version in the
+// options Tomcat's defaults are filled in; without one the caller does so by
+// [model.Node.ApplyDefaults] as soon as it knows the version. Findings: T006 for
+// numbers that are none (the default then counts), T008 for unknown properties.
+func LowerServer(d *Document, o Options) (*model.Node, []model.Unmapped, diag.List) {
+	l := &lowering{doc: d, property: o.Property}
+	n := &model.Node{At: d.Root.Tag}
+	if d.Kind() == Server {
+		l.server(n, d.Root)
+	}
+	if o.Name != "" && !n.Name.IsSet() {
+		n.Name = model.Infer(o.Name, d.Root.Tag)
+	}
+	if o.Version != "" {
+		n.Version = model.Is(o.Version, diag.Span{})
+		n.ApplyDefaults()
+	}
+	return n, l.unmapped, l.diags
+}
+
+// LowerContext adds a context.xml to a context; what is written in the context
+// already stays.
+func LowerContext(d *Document, into *model.Context) ([]model.Unmapped, diag.List) {
+	l := &lowering{doc: d}
+	if d.Kind() == Context {
+		l.context(into, d.Root)
+	}
+	return l.unmapped, l.diags
+}
+
+// LowerWebXML adds what a web.xml says about sessions (distributable,
+// session-timeout, cookie-config) to a context; what is written in the context
+// already stays. The rest of a web.xml is for the application alone.
+func LowerWebXML(d *Document, into *model.Context) ([]model.Unmapped, diag.List) {
+	l := &lowering{doc: d}
+	if d.Kind() != WebXML {
+		return nil, nil
+	}
+	for _, e := range d.Root.Children {
+		switch e.Local() {
+		case "distributable":
+			if !into.Distributable.IsWritten() {
+				into.Distributable = model.Is(true, e.Tag)
+			}
+		case "session-config":
+			l.sessionConfig(into, e)
+		}
+	}
+	return l.unmapped, l.diags
+}
+
+func (l *lowering) sessionConfig(into *model.Context, e *Element) {
+	for _, c := range e.Children {
+		switch c.Local() {
+		case "session-timeout":
+			l.text(&into.SessionTimeout, c)
+		case "cookie-config":
+			for _, k := range c.Children {
+				switch k.Local() {
+				case "name":
+					l.text(&into.CookieName, k)
+				case "domain":
+					l.text(&into.CookieDomain, k)
+				case "path":
+					l.text(&into.CookiePath, k)
+				case "http-only":
+					l.text(&into.HTTPOnly, k)
+				case "secure":
+					l.text(&into.CookieSecure, k)
+				}
+			}
+		}
+	}
+}
+
+// lowering collects what one document gives beside the model.
+type lowering struct {
+	doc      *Document
+	property func(string) (string, bool)
+	unmapped []model.Unmapped
+	diags    diag.List
+}
+
+// text sets a value from an element's character data.
+func (l *lowering) text(dst any, e *Element) {
+	l.set(reflect.ValueOf(dst).Elem(), e.Local(), strings.TrimSpace(e.Text), e.Tag)
+}
+
+// attrs sets the fields of *dst whose key is an attribute of e; the others go to
+// the field of key "attributes", or are unmapped when there is none.
+func (l *lowering) attrs(dst any, e *Element) {
+	v := reflect.ValueOf(dst).Elem()
+	v.FieldByName("At").Set(reflect.ValueOf(e.Tag))
+	fields := model.Fields(v.Type())
+	seen := make(map[string]bool, len(e.Attrs))
+next:
+	for i := range e.Attrs {
+		a := &e.Attrs[i]
+		if seen[a.Name] {
+			continue
+		}
+		seen[a.Name] = true
+		for _, f := range fields {
+			if f.Key == a.Name && f.Kind == model.ScalarField {
+				l.set(v.FieldByIndex(f.Index), a.Name, l.substitute(a), a.Span)
+				continue next
+			}
+		}
+		for _, f := range fields {
+			if f.Kind == model.AttrsField {
+				fv := v.FieldByIndex(f.Index)
+				fv.Set(reflect.Append(fv, reflect.ValueOf(l.attr(a))))
+				continue next
+			}
+		}
+		l.drop(a.Span, e.Name+" attribute "+a.Name)
+	}
+}
+
+func (l *lowering) attr(a *Attr) *model.Attr {
+	return &model.Attr{At: a.NameSpan, Name: a.Name, Value: model.Is(l.substitute(a), a.Span)}
+}
+
+func (l *lowering) drop(at diag.Span, what string) {
+	l.unmapped = append(l.unmapped, model.Unmapped{Span: at, What: what})
+}
+
+// set gives a model.Value its written value. Values that were written before stay.
+func (l *lowering) set(v reflect.Value, name, s string, at diag.Span) {
+	switch p := v.Addr().Interface().(type) {
+	case *model.String:
+		if !p.IsWritten() {
+			*p = model.Is(s, at)
+		}
+	case *model.Bool:
+		if !p.IsWritten() && !strings.Contains(s, "${") {
+			*p = model.Is(strings.EqualFold(s, "true"), at) // as Boolean.valueOf
+		}
+	case *model.Int:
+		if p.IsWritten() || strings.Contains(s, "${") {
+			return
+		}
+		n, ok := number(name, s)
+		if !ok {
+			l.badNumber(name, s, at)
+			return
+		}
+		*p = model.Is(n, at)
+	}
+}
+
+func (l *lowering) badNumber(name, s string, at diag.Span) {
+	if l.doc.Template {
+		return
+	}
+	what := "is not a whole number"
+	if s == "" {
+		what = "is empty where a number must stand"
+	}
+	l.diags.Add(diag.Diagnostic{ID: "T006", Name: "bad-value", Severity: diag.Error, Confidence: diag.Certain, Span: at,
+		Message: "`" + name + `="` + s + "\"` " + what, Detail: "Tomcat warns and goes on with the default, or does not start."})
+}
+
+// sendOptions are the names that channelSendOptions and mapSendOptions may hold
+// instead of a number (org.apache.catalina.tribes.Channel.getSendOptionValue).
+var sendOptions = map[string]int{
+	"byte_message": 1, "byte": 1, "use_ack": 2, "synchronized_ack": 4, "sync": 4,
+	"asynchronous": 8, "async": 8, "secure": 16, "udp": 32, "multicast": 64,
+}
+
+func number(name, s string) (int, bool) {
+	n, err := strconv.Atoi(s)
+	if err == nil {
+		return n, n >= math.MinInt32 && n <= math.MaxInt32
+	}
+	if name != "channelSendOptions" && name != "mapSendOptions" {
+		return 0, false
+	}
+	n = 0
+	for _, word := range strings.Split(s, ",") {
+		bit, ok := sendOptions[strings.ToLower(strings.TrimSpace(word))]
+		if !ok {
+			return 0, false
+		}
+		n |= bit
+	}
+	return n, true
+}
+
+// substitute replaces ${name} and ${name:-default}
+// (org.apache.tomcat.util.IntrospectionUtils.replaceProperties); what is not
+// known stays as it is written.
+func (l *lowering) substitute(a *Attr) string {
+	s := a.Value
+	if !strings.Contains(s, "${") {
+		return s
+	}
+	var out strings.Builder
+	for {
+		before, rest, ok := strings.Cut(s, "${")
+		out.WriteString(before)
+		name, after, closed := strings.Cut(rest, "}")
+		if !ok || !closed {
+			if ok {
+				out.WriteString("${" + rest)
+			}
+			return out.String()
+		}
+		s = after
+		key, def, hasDefault := strings.Cut(name, ":-")
+		value, known := "", false
+		if l.property != nil {
+			if value, known = l.property(name); !known {
+				value, known = l.property(key)
+			}
+		}
+		switch {
+		case known:
+			out.WriteString(value)
+		case hasDefault:
+			out.WriteString(def)
+		default:
+			out.WriteString("${" + name + "}")
+			l.undefined(name, a.Span)
+		}
+	}
+}
+
+// undefined reports an unknown property, except those that Tomcat's start
+// scripts always set.
+func (l *lowering) undefined(name string, at diag.Span) {
+	switch {
+	case strings.HasPrefix(name, "catalina."), strings.HasPrefix(name, "java."), strings.HasPrefix(name, "user."), strings.HasPrefix(name, "os."):
+		return
+	}
+	l.diags.Add(diag.Diagnostic{ID: "T008", Name: "undefined-property", Severity: diag.Info, Confidence: diag.Certain, Span: at,
+		Message: "`${" + name + "}` has no default and is not in the given property files"})
+}

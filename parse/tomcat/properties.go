@@ -1,0 +1,147 @@
+package tomcat
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf16"
+
+	"clowder/parse/diag"
+)
+
+// PropertyValue is one property and its place.
+type PropertyValue struct {
+	Value   string
+	KeySpan diag.Span
+	Span    diag.Span // from the key to the end of the value
+}
+
+// maxProperties bounds one file.
+const maxProperties = 100_000
+
+// Properties reads a Java properties file (java.util.Properties.load): of a key
+// that stands twice the last value counts. Bytes are taken as UTF-8 where they
+// are, else as ISO-8859-1. A malformed \uXXXX is reported as T006.
+func Properties(f *diag.File) (map[string]PropertyValue, diag.List) {
+	props := map[string]PropertyValue{}
+	var diags diag.List
+	data := f.Data
+	for i := 0; i < len(data) && len(props) < maxProperties; {
+		for i < len(data) && (isSpace(data[i]) || data[i] == '\f') {
+			i++
+		}
+		if i >= len(data) {
+			break
+		}
+		if data[i] == '#' || data[i] == '!' {
+			for i < len(data) && data[i] != '\n' && data[i] != '\r' {
+				i++
+			}
+			continue
+		}
+		start := i
+		key, sep, ok1 := propertyWord(data, i, true)
+		i = sep
+		for i < len(data) && isBlank(data[i]) {
+			i++
+		}
+		if i < len(data) && (data[i] == '=' || data[i] == ':') {
+			for i++; i < len(data) && isBlank(data[i]); i++ {
+			}
+		}
+		value, end, ok2 := propertyWord(data, i, false)
+		i = end
+		at := diag.At(f, start, end)
+		if !ok1 || !ok2 {
+			diags.Add(diag.Diagnostic{ID: "T006", Name: "bad-value", Severity: diag.Error, Confidence: diag.Certain,
+				Span: at, Message: "malformed \\uXXXX; Java does not read this file"})
+		}
+		props[key] = PropertyValue{Value: value, KeySpan: diag.At(f, start, sep), Span: at}
+	}
+	return props, diags
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\f' }
+
+// propertyWord reads a key or a value with its escapes and continued lines.
+func propertyWord(data []byte, i int, key bool) (word string, end int, ok bool) {
+	var out strings.Builder
+	ok = true
+	for i < len(data) {
+		c := data[i]
+		if c == '\n' || c == '\r' || key && (isBlank(c) || c == '=' || c == ':') {
+			break
+		}
+		if c != '\\' {
+			out.WriteByte(c)
+			i++
+			continue
+		}
+		if i++; i >= len(data) {
+			break
+		}
+		c = data[i]
+		i++
+		switch c {
+		case 't':
+			out.WriteByte('\t')
+		case 'n':
+			out.WriteByte('\n')
+		case 'r':
+			out.WriteByte('\r')
+		case 'f':
+			out.WriteByte('\f')
+		case '\r', '\n':
+			if c == '\r' && i < len(data) && data[i] == '\n' {
+				i++
+			}
+			for i < len(data) && isBlank(data[i]) {
+				i++
+			}
+		case 'u':
+			var r rune
+			var good bool
+			if r, i, good = unicodeEscape(data, i); good {
+				out.WriteRune(r)
+			} else {
+				ok = false
+			}
+		default:
+			out.WriteByte(c)
+		}
+	}
+	return validUTF8(out.String()), i, ok
+}
+
+// unicodeEscape reads the four digits behind \u, and a second escape when the
+// first is half of a pair.
+func unicodeEscape(data []byte, i int) (rune, int, bool) {
+	unit := func(i int) (rune, bool) {
+		if i+4 > len(data) {
+			return 0, false
+		}
+		n, err := strconv.ParseUint(string(data[i:i+4]), 16, 16)
+		return rune(n), err == nil
+	}
+	r, ok := unit(i)
+	if !ok {
+		return 0, i, false
+	}
+	i += 4
+	if utf16.IsSurrogate(r) && i+6 <= len(data) && data[i] == '\\' && data[i+1] == 'u' {
+		if low, ok := unit(i + 2); ok {
+			return utf16.DecodeRune(r, low), i + 6, true
+		}
+	}
+	return r, i, true
+}
+
+func validUTF8(s string) string {
+	if strings.ToValidUTF8(s, "") == s {
+		return s
+	}
+	var out strings.Builder
+	for i := range len(s) {
+		out.WriteRune(rune(s[i]))
+	}
+	return out.String()
+}

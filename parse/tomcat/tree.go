@@ -1,0 +1,119 @@
+// Package tomcat reads the files of Apache Tomcat (server.xml, context.xml,
+// web.xml, tomcat-users.xml, catalina.properties) with the exact place of every
+// element and attribute, and lowers them to the model.
+//
+// A scanner of this package walks the bytes and knows where everything stands;
+// the tree for queries is an etree document: the n-th start tag of the scanner
+// is the n-th etree element. Broken XML is reported at the tag that is to blame
+// and still gives a tree, closed with what is known about the nesting of
+// Tomcat's elements. Nothing outside the given bytes is ever read.
+package tomcat
+
+import (
+	"strings"
+
+	"clowder/parse/diag"
+
+	"github.com/beevik/etree"
+)
+
+// Document is one XML file. It is not changed after [Parse]; reading it from
+// many goroutines is safe.
+type Document struct {
+	File       *diag.File
+	XML        *etree.Document
+	Root       *Element // never nil; has no name when the file holds no element
+	WellFormed bool     // no syntax error was found
+	Template   bool     // the file holds <% %> or {{ }} and is no configuration yet
+	Comments   []Comment
+}
+
+// Comment is one XML comment.
+type Comment struct {
+	Text string    // between <!-- and -->
+	Span diag.Span // with <!-- and -->
+}
+
+// Element is one element and its places.
+type Element struct {
+	Name       string    // as written, with a namespace prefix
+	Tag        diag.Span // the whole start tag
+	NameSpan   diag.Span // the name in the start tag
+	End        diag.Span // the end tag; invalid when self-closed or missing
+	SelfClosed bool
+	Attrs      []Attr // in file order, duplicates included
+	Children   []*Element
+	Parent     *Element
+	Text       string // character data directly inside, entities resolved
+	XML        *etree.Element
+
+	text     []byte
+	closed   bool // the scanner found its own end tag
+	reported bool // a finding about this tag was made
+}
+
+// Attr is one attribute and its places.
+type Attr struct {
+	Name, Value string    // Value: entities resolved, white space as blanks
+	NameSpan    diag.Span // the name
+	ValueSpan   diag.Span // inside the quotes
+	Span        diag.Span // from the name to the closing quote
+}
+
+// Attr returns the first attribute of that name, or nil.
+func (e *Element) Attr(name string) *Attr {
+	for i := range e.Attrs {
+		if e.Attrs[i].Name == name {
+			return &e.Attrs[i]
+		}
+	}
+	return nil
+}
+
+// Walk calls f for the element and everything below it in document order; when f
+// returns false the children of that element are left out.
+func (e *Element) Walk(f func(*Element) bool) {
+	if !f(e) {
+		return
+	}
+	for _, c := range e.Children {
+		c.Walk(f)
+	}
+}
+
+// Local returns the element's name without a namespace prefix.
+func (e *Element) Local() string { return e.Name[strings.LastIndexByte(e.Name, ':')+1:] }
+
+// Kind says what a document is, by its root element.
+type Kind uint8
+
+// The kinds of documents.
+const (
+	Unknown Kind = iota
+	Server       // server.xml
+	Context      // context.xml
+	WebXML       // web.xml, web-fragment.xml
+	Users        // tomcat-users.xml
+)
+
+func (k Kind) String() string {
+	if int(k) > 4 {
+		return "unknown"
+	}
+	return [...]string{"unknown", "server.xml", "context.xml", "web.xml", "tomcat-users.xml"}[k]
+}
+
+// Kind returns what the document is.
+func (d *Document) Kind() Kind {
+	switch d.Root.Local() {
+	case "Server":
+		return Server
+	case "Context":
+		return Context
+	case "web-app", "web-fragment":
+		return WebXML
+	case "tomcat-users":
+		return Users
+	}
+	return Unknown
+}
