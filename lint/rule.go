@@ -111,6 +111,10 @@ func (p *Pass) Report(f Finding) {
 		d.Confidence = p.Rule.Confidence
 	}
 	d.Confidence = Weaken(d.Confidence, f.Lower)
+	d.Span = trim(d.Span)
+	for i := range d.Related {
+		d.Related[i].Span = trim(d.Related[i].Span)
+	}
 	p.findings = append(p.findings, scoped{d, f.Subject})
 }
 
@@ -137,3 +141,21 @@ func (p *Pass) Links() []model.Link { return p.facts.links }
 
 // Hosts says which nodes share a machine, computed once per run.
 func (p *Pass) Hosts() *model.Hosts { return p.facts.hosts }
+
+// trim takes the blanks at both ends off a span: trees keep them, people want the
+// first letter.
+func trim(s diag.Span) diag.Span {
+	if s.File == nil {
+		return s
+	}
+	data := s.File.Data
+	for s.Start < s.End && isBlank(data[s.Start]) {
+		s.Start++
+	}
+	for s.End > s.Start && isBlank(data[s.End-1]) {
+		s.End--
+	}
+	return s
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
