@@ -63,6 +63,10 @@ func request() *HTTPRequest {
 
 // describe runs one request and says what came in one line.
 func describe(p *Pool, r *HTTPRequest) string {
+	return describeBy(p, r, func(body io.Reader) ([]byte, error) { return io.ReadAll(iotest.OneByteReader(body)) })
+}
+
+func describeBy(p *Pool, r *HTTPRequest, read func(io.Reader) ([]byte, error)) string {
 	resp, err := p.RoundTripHTTP(context.Background(), r)
 	if err != nil {
 		var e *Error
@@ -71,7 +75,7 @@ func describe(p *Pool, r *HTTPRequest) string {
 		}
 		return fmt.Sprintf("%s: %v", e.Phase, e.Err)
 	}
-	b, err := io.ReadAll(iotest.OneByteReader(resp.Body))
+	b, err := read(resp.Body)
 	s := fmt.Sprintf("%d %q %v %d %q", resp.Status, resp.Reason, resp.Header, resp.Length, b)
 	var e *Error
 	if errors.As(err, &e) {
@@ -149,15 +153,26 @@ func TestAnswers(t *testing.T) {
 				readHead(r)
 			}
 		})
-		r := request()
-		if c.change != nil {
-			c.change(r)
-		}
-		if got := describe(p, r); got != c.want {
-			t.Errorf("%s:\n%.400s\nwant\n%.400s", c.name, got, c.want)
-		}
-		if s := p.Stats(); (s.Idle == 1) != c.reuse || s.Open != s.Idle {
-			t.Errorf("%s: %+v, reuse %v", c.name, s, c.reuse)
+		for mode, read := range map[string]func(io.Reader) ([]byte, error){
+			"Read": func(body io.Reader) ([]byte, error) { return io.ReadAll(iotest.OneByteReader(body)) },
+			"WriteTo": func(body io.Reader) ([]byte, error) {
+				var b bytes.Buffer
+				_, err := body.(io.WriterTo).WriteTo(&b)
+				return b.Bytes(), err
+			},
+		} {
+			r := request()
+			r.Fresh = true
+			if c.change != nil {
+				c.change(r)
+			}
+			if got := describeBy(p, r, read); got != c.want {
+				t.Errorf("%s, %s:\n%.400s\nwant\n%.400s", c.name, mode, got, c.want)
+			}
+			if s := p.Stats(); (s.Idle == 1) != c.reuse || s.Open != s.Idle {
+				t.Errorf("%s, %s: %+v, reuse %v", c.name, mode, s, c.reuse)
+			}
+			p.CloseIdle()
 		}
 	}
 }
