@@ -21,25 +21,25 @@ type SSL struct {
 // Request is a FORWARD_REQUEST and its body. Empty strings of RemoteHost and of
 // the attributes are not sent (RemoteHost as null).
 type Request struct {
-	Method, Protocol      string
-	URI                   string // path without query, still encoded
-	Query                 string
-	HasQuery              bool
-	RemoteAddr            string
-	RemoteHost            string // "" unless a name was looked up
-	ServerName            string // host of the Host header, or ServerName
-	ServerPort            int    // local port of the client's connection
-	RemotePort            int    // 0: not sent
-	LocalAddr             string
-	TLS                   bool
-	SSL                   SSL
-	RemoteUser, AuthType  string
-	Secret                string
-	JVMRoute              string // route of the session id the request came with
-	Context, ServletPath  string // never sent by httpd
-	Header                exchange.Header
-	Attributes            []Attribute
-	hasSecret             bool
+	Method, Protocol     string
+	URI                  string // path without query, still encoded
+	Query                string
+	HasQuery             bool
+	RemoteAddr           string
+	RemoteHost           string // "" unless a name was looked up
+	ServerName           string // host of the Host header, or ServerName
+	ServerPort           int    // local port of the client's connection
+	RemotePort           int    // 0: not sent
+	LocalAddr            string
+	TLS                  bool
+	SSL                  SSL
+	RemoteUser, AuthType string
+	Secret               string
+	JVMRoute             string // route of the session id the request came with
+	Context, ServletPath string // never sent by httpd
+	Header               exchange.Header
+	Attributes           []Attribute
+	hasSecret            bool
 
 	// Body is nil without a body. Length is its length in bytes, -1 when the
 	// client sends chunks, 0 for none.
