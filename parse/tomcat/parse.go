@@ -157,7 +157,7 @@ func (b *builder) popTo(n int, at diag.Span) {
 		} else {
 			b.reportSpan(e.Tag, "`<%s>` opened at line %d is not closed before `</%s>`", e.Name, line, e.Parent.Name)
 		}
-		if last := len(b.diags) - 1; at.IsValid() && len(b.diags) < maxFindings {
+		if last := len(b.diags) - 1; at.IsValid() && b.diags[last].Span == e.Tag {
 			b.diags[last].Related = []diag.Related{{Span: at, Message: "`</" + e.Name + ">` is missing before this"}}
 		}
 	}
@@ -193,11 +193,12 @@ func (b *builder) end(t *token) {
 		if b.recover && !e.reported {
 			e.reported = true
 			b.reportSpan(e.Tag, "`<%s>` opened at line %d is closed by `</%s>`", e.Name, e.Tag.Begin().Line, t.name)
-			if len(b.diags) < maxFindings {
-				b.diags[len(b.diags)-1].Related = []diag.Related{{Span: at, Message: "the other name stands here"}}
+			if last := len(b.diags) - 1; b.diags[last].Span == e.Tag {
+				b.diags[last].Related = []diag.Related{{Span: at, Message: "the other name stands here"}}
 			}
 		}
 		b.close(at)
+		e.closed = false // so that the second run comes here as well
 		return
 	}
 	if b.recover {
