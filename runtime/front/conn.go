@@ -73,6 +73,8 @@ var works = sync.Pool{New: func() any {
 
 func putWork(w *work) {
 	w.c = nil
+	w.ex = exchange.Exchange{}
+	w.req.TLS = nil
 	w.r, w.n = 0, 0
 	if len(w.buf) > maxKeepBuf {
 		w.buf = make([]byte, bufSize)

@@ -21,6 +21,7 @@ var (
 	ErrTooLong    = errors.New("front: more body than announced")
 	ErrTooShort   = errors.New("front: less body than announced")
 	ErrField      = errors.New("front: invalid character in an answer's head")
+	ErrOldClient  = errors.New("front: upgrade of an HTTP/1.0 request")
 	ErrHandedOver = errors.New("front: connection was handed over or aborted")
 )
 
@@ -65,7 +66,10 @@ func (r *response) Interim(status int, reason string, h exchange.Header) error {
 	if status < 100 || status > 199 || !validAnswer(reason, h) {
 		return ErrField
 	}
-	if r.req.Minor == 0 && r.req.Major == 1 {
+	if r.req.Minor == 0 {
+		if status == 101 {
+			return ErrOldClient
+		}
 		return nil
 	}
 	if status == 100 {

@@ -23,14 +23,16 @@ import (
 	"clowder/runtime/exchange"
 )
 
-// Config is fixed once New was called. Zero durations and sizes stand for the defaults.
+// Config is fixed once New was called. Zero durations and sizes stand for the
+// defaults. All timeouts but the one for a head may take up to an eighth more:
+// a deadline that is about right is not set again.
 type Config struct {
 	Handler exchange.Handler
 
 	ReadHeaderTimeout time.Duration // for a whole request head, 20 s; also for the first byte and a TLS handshake
 	IdleTimeout       time.Duration // between requests, httpd's KeepAliveTimeout, 5 s
 	ReadTimeout       time.Duration // for each read of a body, httpd's Timeout, 60 s
-	WriteTimeout      time.Duration // for each write, 60 s; may be up to an eighth more
+	WriteTimeout      time.Duration // for each write, 60 s
 
 	MaxConns       int // connections at one time; 0 is no limit. More wait in the kernel's backlog.
 	MaxRequestLine int // bytes, 8190; more is answered 414

@@ -214,7 +214,12 @@ func TestAnswers(t *testing.T) {
 			x.W.Head(200, "OK", nil, 0)
 		}},
 		{"no interim for 1.0", g10, "HTTP/1.1 200 OK\nContent-Length: 0\nConnection: close\n\n", func(x *exchange.Exchange) {
-			x.W.Interim(103, "Early", nil)
+			if err := x.W.Interim(103, "Early", nil); err != nil {
+				t.Error(err)
+			}
+			if err := x.W.Interim(101, "Go", nil); err != ErrOldClient {
+				t.Error("101 to HTTP/1.0:", err)
+			}
 			x.W.Head(200, "OK", nil, 0)
 		}},
 		{"too short is cut", get(""), "HTTP/1.1 200 OK\nContent-Length: 5\n\nabc", func(x *exchange.Exchange) {

@@ -85,7 +85,13 @@ func TestChain(t *testing.T) {
 		cfg.Address = srv.Listener.Addr().String()
 		p := upstream.NewPool(cfg)
 		defer p.Close()
-		addr := serve(t, relay(p), wrap)
+		next := relay(p)
+		addr := serve(t, exchange.HandlerFunc(func(x *exchange.Exchange) {
+			if (x.Req.TLS != nil) != secure || !x.Req.Remote.Addr().IsLoopback() || x.Req.Local.Port() == 0 {
+				t.Errorf("TLS %v, %v to %v", x.Req.TLS, x.Req.Remote, x.Req.Local)
+			}
+			next(x)
+		}), wrap)
 		client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, Timeout: 20 * time.Second}
 		for _, size := range []int{0, 1, 100, 4000, 5000, 16384, 70000, 3 << 20} {
 			for _, query := range []string{"", "?chunked=1"} {
