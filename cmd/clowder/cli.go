@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 
-	"clowder/lint/report"
 	"clowder/render"
 
 	"github.com/alecthomas/kong"
@@ -86,7 +85,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 			"Exit codes: 0 clean, 1 findings or losses, 2 wrong usage, 3 the work could not be done."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(n int) { panic(exitPanic(n)) }),
-		kong.Vars{"targets": strings.Join(render.Names(), ", "), "formats": strings.Join(report.Names(), ", ")},
+		kong.Vars{"targets": strings.Join(render.Names(), ", "), "formats": formatNames()},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {
@@ -125,6 +124,11 @@ type versionCmd struct{}
 
 // Run prints the module's version, and the revision when it is known.
 func (versionCmd) Run(a *app) error {
+	_, err := fmt.Fprintf(a.stdout, "clowder %s\n", version())
+	return err
+}
+
+func version() string {
 	version, revision := "devel", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v := info.Main.Version; v != "" && v != "(devel)" {
@@ -136,6 +140,5 @@ func (versionCmd) Run(a *app) error {
 			}
 		}
 	}
-	_, err := fmt.Fprintf(a.stdout, "clowder %s%s\n", version, revision)
-	return err
+	return version + revision
 }

@@ -45,7 +45,7 @@ func (c *lintCmd) Run(a *app) error {
 	if c.Only == "syntax" {
 		found = syntaxOnly(found)
 	}
-	rep := report.Report{Findings: found, Files: len(r.Setup.Files), Rules: rules.All}
+	rep := report.Report{Findings: found, Files: r.Setup.Files, Rules: rules.All, Version: version()}
 	if err := c.write(a, rep); err != nil {
 		return err
 	}
@@ -147,9 +147,9 @@ func (c *lintCmd) write(a *app, rep report.Report) error {
 	stdout := 0
 	for _, spec := range c.Format {
 		name, file, toFile := strings.Cut(spec, "=")
-		f, ok := report.Find(name)
+		f, ok := findFormat(name)
 		if !ok {
-			return usage("--format %s: want one of %s", name, strings.Join(report.Names(), ", "))
+			return usage("--format %s: want one of %s", name, formatNames())
 		}
 		if !toFile {
 			if stdout++; stdout > 1 {
@@ -167,6 +167,23 @@ func (c *lintCmd) write(a *app, rep report.Report) error {
 		}
 	}
 	return nil
+}
+
+func findFormat(name string) (report.Format, bool) {
+	for _, f := range report.Formats {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return report.Format{}, false
+}
+
+func formatNames() string {
+	var names []string
+	for _, f := range report.Formats {
+		names = append(names, f.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func writeReport(path string, f report.Format, rep report.Report) error {

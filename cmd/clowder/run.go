@@ -87,7 +87,7 @@ func (c *runCmd) lint(a *app, r *parse.Result) error {
 	if len(errs) == 0 || c.Force && c.Quiet {
 		return nil
 	}
-	if err := report.Text(a.stderr, report.Report{Findings: errs, Files: len(r.Setup.Files)}); err != nil {
+	if err := report.Text(a.stderr, report.Report{Findings: errs, Files: r.Setup.Files}); err != nil {
 		return err
 	}
 	if c.Force {

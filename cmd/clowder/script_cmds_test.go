@@ -1,0 +1,114 @@
+package main
+
+import (
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// commands are what the scripts have beyond testscript's own.
+var commands = map[string]func(*testscript.TestScript, bool, []string){
+	"offset":     cmdOffset,
+	"waitport":   cmdWaitPort,
+	"get":        cmdGet,
+	"newsession": cmdNewSession,
+	"interrupt":  cmdInterrupt,
+}
+
+// cmdOffset finds a port offset at which the story's ports are free and sets
+// OFFSET, HTTP (the balancer's port), S1 and S2 (AJP ports of two nodes).
+func cmdOffset(ts *testscript.TestScript, _ bool, _ []string) {
+	for range 100 {
+		offset := 1000 + rand.IntN(14000)
+		if free(offset+80, offset+8001, offset+8101, offset+8301, offset+8302, offset+8303, offset+4001) {
+			for name, port := range map[string]int{"OFFSET": 0, "HTTP": 80, "S1": 8301, "S2": 8302} {
+				ts.Setenv(name, strconv.Itoa(offset+port))
+			}
+			return
+		}
+	}
+	ts.Fatalf("no free ports found")
+}
+
+func free(ports ...int) bool {
+	for _, p := range ports {
+		l, err := net.Listen("tcp", net.JoinHostPort("", strconv.Itoa(p)))
+		if err != nil {
+			return false
+		}
+		l.Close()
+	}
+	return true
+}
+
+func cmdWaitPort(ts *testscript.TestScript, _ bool, args []string) {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		c, err := net.Dial("tcp", net.JoinHostPort("localhost", args[0]))
+		if err == nil {
+			c.Close()
+			return
+		}
+	}
+	ts.Fatalf("nothing listens on port %s", args[0])
+}
+
+// cmdGet fetches a URL with the cookies of the script and matches the body. It
+// sets SESSION to the session id and OWNER to the node that answered.
+func cmdGet(ts *testscript.TestScript, neg bool, args []string) {
+	req, err := http.NewRequest(http.MethodGet, args[0], nil)
+	ts.Check(err)
+	jar := ts.MkAbs("cookies")
+	if data, err := os.ReadFile(jar); err == nil && len(data) > 0 {
+		req.Header.Set("Cookie", strings.TrimSpace(string(data)))
+	}
+	res, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	if found := regexp.MustCompile(args[1]).Match(body); found == neg {
+		ts.Fatalf("%s answered %s\n%s", args[0], res.Status, body)
+	}
+	for _, c := range res.Cookies() {
+		ts.Check(os.WriteFile(jar, []byte(c.Name+"="+c.Value), 0o600))
+		ts.Setenv("SESSION", c.Value)
+	}
+	if m := regexp.MustCompile(`Node = (\w+)`).FindSubmatch(body); m != nil {
+		ts.Setenv("OWNER", string(m[1]))
+	}
+}
+
+func cmdNewSession(ts *testscript.TestScript, _ bool, _ []string) {
+	_ = os.Remove(ts.MkAbs("cookies"))
+}
+
+// cmdInterrupt sends Ctrl-C to background commands, to all without a name. It
+// also names the access log of today, whose real name carries the date.
+func cmdInterrupt(ts *testscript.TestScript, _ bool, args []string) {
+	logs, _ := filepath.Glob(ts.MkAbs("logs/logs/localhost_access_log.*.txt"))
+	for _, l := range logs {
+		data, err := os.ReadFile(l)
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs("logs/logs/localhost_access_log.today"), data, 0o600))
+	}
+	if len(args) == 0 {
+		for _, c := range ts.BackgroundCmds() {
+			ts.Check(c.Process.Signal(os.Interrupt))
+		}
+		return
+	}
+	c := ts.BackgroundCmd(args[0])
+	if c == nil {
+		ts.Fatalf("no background command %s", args[0])
+	}
+	ts.Check(c.Process.Signal(os.Interrupt))
+}
