@@ -21,7 +21,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"waitport":   cmdWaitPort,
 	"get":        cmdGet,
 	"newsession": cmdNewSession,
-	"interrupt":  cmdInterrupt,
+	"todaylog":   cmdTodayLog,
 }
 
 // cmdOffset finds a port offset at which the story's ports are free and sets
@@ -91,24 +91,12 @@ func cmdNewSession(ts *testscript.TestScript, _ bool, _ []string) {
 	_ = os.Remove(ts.MkAbs("cookies"))
 }
 
-// cmdInterrupt sends Ctrl-C to background commands, to all without a name. It
-// also names the access log of today, whose real name carries the date.
-func cmdInterrupt(ts *testscript.TestScript, _ bool, args []string) {
-	logs, _ := filepath.Glob(ts.MkAbs("logs/logs/localhost_access_log.*.txt"))
+// cmdTodayLog prints the access log of today, whose name carries the date.
+func cmdTodayLog(ts *testscript.TestScript, _ bool, _ []string) {
+	logs, err := filepath.Glob(ts.MkAbs("logs/logs/localhost_access_log.*.txt"))
+	ts.Check(err)
 	for _, l := range logs {
-		data, err := os.ReadFile(l)
+		_, err := io.WriteString(ts.Stdout(), ts.ReadFile(l))
 		ts.Check(err)
-		ts.Check(os.WriteFile(ts.MkAbs("logs/logs/localhost_access_log.today"), data, 0o600))
 	}
-	if len(args) == 0 {
-		for _, c := range ts.BackgroundCmds() {
-			ts.Check(c.Process.Signal(os.Interrupt))
-		}
-		return
-	}
-	c := ts.BackgroundCmd(args[0])
-	if c == nil {
-		ts.Fatalf("no background command %s", args[0])
-	}
-	ts.Check(c.Process.Signal(os.Interrupt))
 }
