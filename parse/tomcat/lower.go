@@ -41,9 +41,10 @@ func LowerServer(d *Document, o Options) (*model.Node, []model.Unmapped, diag.Li
 }
 
 // LowerContext adds a context.xml to a context; what is written in the context
-// already stays.
+// already stays. The properties of the node are not known here, so ${name} stays
+// as it is without a finding.
 func LowerContext(d *Document, into *model.Context) ([]model.Unmapped, diag.List) {
-	l := &lowering{doc: d}
+	l := &lowering{doc: d, quiet: true}
 	if d.Kind() == Context {
 		l.context(into, d.Root)
 	}
@@ -99,6 +100,7 @@ func (l *lowering) sessionConfig(into *model.Context, e *Element) {
 type lowering struct {
 	doc      *Document
 	property func(string) (string, bool)
+	quiet    bool // no findings about unknown properties
 	unmapped []model.Unmapped
 	diags    diag.List
 }
@@ -252,7 +254,7 @@ func (l *lowering) substitute(a *Attr) string {
 // scripts always set.
 func (l *lowering) undefined(name string, at diag.Span) {
 	switch {
-	case strings.HasPrefix(name, "catalina."), strings.HasPrefix(name, "java."), strings.HasPrefix(name, "user."), strings.HasPrefix(name, "os."):
+	case l.quiet, strings.HasPrefix(name, "catalina."), strings.HasPrefix(name, "java."), strings.HasPrefix(name, "user."), strings.HasPrefix(name, "os."):
 		return
 	}
 	l.diags.Add(diag.Diagnostic{ID: "T008", Name: "undefined-property", Severity: diag.Info, Confidence: diag.Certain, Span: at,
