@@ -1,5 +1,3 @@
-//go:build parsed
-
 package lint
 
 import (

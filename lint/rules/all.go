@@ -27,6 +27,7 @@ var All = append([]*lint.Rule{
 	routeJVMRouteMismatch,
 	routeWithoutJVMRoute,
 	jvmRouteWithoutRoute,
+	duplicateJVMRoute,
 	noStickiness,
 	receiverPortShared,
 	shutdownPortShared,

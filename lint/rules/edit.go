@@ -158,3 +158,30 @@ func absence(p *lint.Pass) int {
 
 // unknown reports whether a value holds a ${...} that nobody resolved.
 func unknown(s string) bool { return strings.Contains(s, "${") }
+
+// valueOf narrows the place of an XML attribute (name="value") to the value
+// between the quotes; other places stay as they are.
+func valueOf(at diag.Span) diag.Span {
+	text := at.Text()
+	if len(text) == 0 || text[len(text)-1] != '"' && text[len(text)-1] != '\'' {
+		return at
+	}
+	open := strings.IndexByte(text, text[len(text)-1])
+	if open < 0 || open == len(text)-1 || !strings.HasSuffix(strings.TrimRight(text[:open], " \t\r\n"), "=") {
+		return at
+	}
+	return diag.At(at.File, int(at.Start)+open+1, int(at.End)-1)
+}
+
+// directiveOf widens the place of an argument to its directive's first letter.
+func directiveOf(at diag.Span) diag.Span {
+	if at.File == nil {
+		return at
+	}
+	start := at.File.LineStart(at.Begin().Line)
+	start += len(indentOf(at.File, at.Start))
+	if start < int(at.Start) {
+		at.Start = int32(start)
+	}
+	return at
+}

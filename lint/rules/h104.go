@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"clowder/lint"
 	"clowder/parse/diag"
@@ -44,7 +45,7 @@ func checkLBMethod(p *lint.Pass) {
 		for _, b := range sv.Balancers {
 			name, at, how := "byrequests", b.At, " (the default)"
 			if b.LBMethod.IsWritten() {
-				name, at, how = b.LBMethod.V, b.LBMethod.Span, ""
+				name, at, how = b.LBMethod.V, directiveOf(b.LBMethod.Span), ""
 			}
 			if len(b.Members) == 0 || unknown(name) || fe.HasModule("lbmethod_"+name+"_module") {
 				continue
@@ -55,7 +56,7 @@ func checkLBMethod(p *lint.Pass) {
 				f.Fixes = loadModule(fe, "lbmethod_"+name, nil)
 			} else if near := diag.Suggest(name, lbmethods); near != "" {
 				f.Message = fmt.Sprintf("there is no lbmethod `%s`; did you mean `%s`?", name, near)
-				f.Fixes = []diag.Fix{{Message: "write " + near, Edits: []diag.Edit{{Span: b.LBMethod.Span, New: near}}}}
+				f.Fixes = []diag.Fix{{Message: "write " + near, Edits: []diag.Edit{{Span: b.LBMethod.Span, New: strings.Replace(b.LBMethod.Span.Text(), name, near, 1)}}}}
 			} else {
 				f.Message = fmt.Sprintf("lbmethod `%s` is not one of byrequests, bytraffic, bybusyness, heartbeat, and no module lbmethod_%s_module is loaded", name, name)
 			}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"strings"
 
 	"clowder/lint"
 	"clowder/parse/diag"
@@ -30,8 +31,8 @@ ProxyPass "/app" "balancer://c/app" stickysession=JSESSIONID|jsessionid`,
 	Check: func(p *lint.Pass) {
 		for _, sv := range p.Servers() {
 			for _, b := range sv.Balancers {
-				if b.Sticky.V != "" || len(b.Members) < 2 || !usesRoutes(b) || misspeltSticky(p, b) {
-					continue
+				if b.Sticky.V != "" || len(b.Members) < 2 || !usesRoutes(b) || misspeltSticky(p, b) || strings.ContainsAny(b.Name.V, " \t=") {
+					continue // parameters in the section's name are another mistake
 				}
 				f := lint.Finding{
 					At: b.At.Head(), Subject: b,

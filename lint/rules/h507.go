@@ -71,11 +71,11 @@ func reportAllowList(p *lint.Pass, sv lint.Server, sec *model.Section, a *model.
 		require = "Require local"
 	}
 	f := lint.Finding{
-		At: a.Order.Span, Subject: sec,
+		At: directiveOf(a.Order.Span), Subject: sec,
 		Message: fmt.Sprintf("`Order deny,allow` lets everybody in unless a Deny matches, and %s; so `Allow from %s` changes nothing; write `Deny from all` (2.4: `%s`)", deny, list, require),
 	}
 	if !f.At.IsValid() {
-		f.At = a.Allow[0].Span
+		f.At = directiveOf(a.Allow[0].Span)
 	}
 	fix := diag.Fix{Message: "deny everybody who is not in the list"}
 	if len(a.Deny) == 1 && a.Deny[0].Span.IsValid() {

@@ -87,10 +87,11 @@ func removalFix(r removal, class model.String, element diag.Span) []diag.Fix {
 		return nil
 	}
 	full := class.V[:len(class.V)-len(model.SimpleClass(class.V))] + r.new
-	if class.Span.Text() != class.V {
+	at := valueOf(class.Span)
+	if at.Text() != class.V {
 		return nil // written with references or variables
 	}
-	return []diag.Fix{{Message: "write " + r.new, Safe: true, Edits: []diag.Edit{{Span: class.Span, New: full}}}}
+	return []diag.Fix{{Message: "write " + r.new, Safe: true, Edits: []diag.Edit{{Span: at, New: full}}}}
 }
 
 // tomcatOwn keeps classes of other people that share a simple name out.

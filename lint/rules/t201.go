@@ -52,9 +52,6 @@ func checkMcast(p *lint.Pass, m *model.Membership) {
 	}
 	value := strings.TrimSpace(m.Address.V)
 	f := lint.Finding{At: m.Address.Span, Subject: m}
-	if f.At.Start == f.At.End { // a blank value has no bytes to point at
-		f.At = around(f.At)
-	}
 	if value == "" {
 		f.Message = "Membership address \"\" is not a multicast address (224.0.0.0-239.255.255.255, ff00::/8), it is blank; Tomcat does not start"
 		if e, ok := removeAttribute(m.Address.Span, "address"); ok {
@@ -78,40 +75,17 @@ func checkMcast(p *lint.Pass, m *model.Membership) {
 	p.Report(f)
 }
 
-// around widens an empty value's span to the quotes around it.
-func around(s diag.Span) diag.Span {
-	if s.Start > 0 && int(s.End) < len(s.File.Data) {
-		s.Start--
-		s.End++
-	}
-	return s
-}
-
-// removeAttribute deletes an attribute, with the blanks in front of it, whose
-// value has the span.
-func removeAttribute(value diag.Span, name string) (diag.Edit, bool) {
-	if value.File == nil {
+// removeAttribute deletes an attribute, whose place is given, with the blanks in
+// front of it.
+func removeAttribute(at diag.Span, name string) (diag.Edit, bool) {
+	if !strings.HasPrefix(at.Text(), name) {
 		return diag.Edit{}, false
 	}
-	data := value.File.Data
-	from, to := int(value.Start), int(value.End)
-	if from > 0 && (data[from-1] == '"' || data[from-1] == '\'') {
-		from, to = from-1, to+1
-	}
-	head := strings.TrimRight(string(data[max(0, from-64):from]), " \t\r\n")
-	head, ok := strings.CutSuffix(head, "=")
-	if !ok {
-		return diag.Edit{}, false
-	}
-	head, ok = strings.CutSuffix(strings.TrimRight(head, " \t\r\n"), name)
-	if !ok {
-		return diag.Edit{}, false
-	}
-	start := max(0, from-64) + len(head)
-	for start > 0 && strings.IndexByte(" \t\r\n", data[start-1]) >= 0 && to < len(data) {
+	start := int(at.Start)
+	for start > 0 && strings.IndexByte(" \t\r\n", at.File.Data[start-1]) >= 0 {
 		start--
 	}
-	return diag.Edit{Span: diag.At(value.File, start, to)}, true
+	return diag.Edit{Span: diag.At(at.File, start, int(at.End))}, true
 }
 
 // clusters returns all clusters of a node: of its engines and their hosts.

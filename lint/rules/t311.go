@@ -43,7 +43,7 @@ var asyncReplication = &lint.Rule{
 				shown := fmt.Sprintf("channelSendOptions=%d", options)
 				if c.SendOptions.IsWritten() {
 					f.At = c.SendOptions.Span
-					f.Fixes = []diag.Fix{{Message: "wait for the acknowledgement", Edits: []diag.Edit{{Span: c.SendOptions.Span, New: sendSuggested}}}}
+					f.Fixes = []diag.Fix{{Message: "wait for the acknowledgement", Edits: []diag.Edit{{Span: valueOf(c.SendOptions.Span), New: sendSuggested}}}}
 				} else {
 					shown += " (the default)"
 					if e, ok := addAttribute(c.At, `channelSendOptions="6"`); ok {

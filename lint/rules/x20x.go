@@ -174,10 +174,11 @@ func (u ports) next(after int) int {
 // setPort is the fix that writes another port, when a port is written at all.
 func setPort(l listener, port int) []diag.Fix {
 	port -= l.port - l.value.V // portOffset
-	if !l.value.IsWritten() || !l.value.Span.IsValid() || port <= 0 || l.value.Span.Text() != fmt.Sprint(l.value.V) {
+	at := valueOf(l.value.Span)
+	if !l.value.IsWritten() || port <= 0 || at.Text() != fmt.Sprint(l.value.V) {
 		return nil
 	}
-	return []diag.Fix{{Message: fmt.Sprintf("use port %d", port), Safe: true, Edits: []diag.Edit{{Span: l.value.Span, New: fmt.Sprint(port)}}}}
+	return []diag.Fix{{Message: fmt.Sprintf("use port %d", port), Safe: true, Edits: []diag.Edit{{Span: at, New: fmt.Sprint(port)}}}}
 }
 
 // Defaults of the Receiver, from ReceiverBase.
