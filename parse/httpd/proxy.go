@@ -1,0 +1,384 @@
+package httpd
+
+import (
+	"net/url"
+	"strings"
+
+	"clowder/parse/diag"
+	"clowder/parse/model"
+)
+
+const scheme = "balancer://"
+
+// balancerName returns the name in balancer://NAME/path.
+func balancerName(u string) (string, bool) {
+	if len(u) < len(scheme) || !strings.EqualFold(u[:len(scheme)], scheme) {
+		return "", false
+	}
+	name, _, _ := strings.Cut(u[len(scheme):], "/")
+	return name, name != ""
+}
+
+// balancer finds or creates a balancer of the server; names compare without
+// case, as ap_proxy_get_balancer in modules/proxy/proxy_util.c. A <Proxy> tag is
+// its place even if a ProxyPass named it before.
+func (l *lowerer) balancer(srv *model.Server, name string, at diag.Span, tag bool) *model.Balancer {
+	if l.tagged == nil {
+		l.tagged = map[*model.Balancer]bool{}
+	}
+	for _, b := range srv.Balancers {
+		if strings.EqualFold(b.Name.V, name) {
+			if tag && !l.tagged[b] {
+				b.At, b.Name = at, model.Is(name, at)
+				l.tagged[b] = true
+			}
+			return b
+		}
+	}
+	b := &model.Balancer{At: at, Name: model.Is(name, at)}
+	l.tagged[b] = tag
+	srv.Balancers = append(srv.Balancers, b)
+	return b
+}
+
+// worker finds the plain worker that serves the URL or creates one.
+func (l *lowerer) worker(srv *model.Server, u string, at, line diag.Span) (w *model.Member, fresh bool) {
+	if w := sharing(srv.Workers, u); w != nil {
+		return w, false
+	}
+	w = &model.Member{At: line, URL: model.Is(u, at)}
+	srv.Workers = append(srv.Workers, w)
+	return w, true
+}
+
+// sharing returns the longest worker whose name is a prefix of the URL and holds
+// at least its scheme, host and port, as ap_proxy_get_worker_ex.
+func sharing(list []*model.Member, u string) *model.Member {
+	u = lowerHost(u)
+	least := len(u)
+	if k := strings.Index(u, "://"); k >= 0 {
+		if e := strings.IndexByte(u[k+3:], '/'); e >= 0 {
+			least = k + 3 + e
+		}
+	}
+	var best *model.Member
+	size := 0
+	for _, m := range list {
+		name := lowerHost(m.URL.V)
+		if len(name) >= least && len(name) > size && strings.HasPrefix(u, name) {
+			best, size = m, len(name)
+		}
+	}
+	return best
+}
+
+// lowerHost puts scheme and host into lower case.
+func lowerHost(u string) string {
+	k := strings.Index(u, "://")
+	if k < 0 {
+		return u
+	}
+	e := strings.IndexByte(u[k+3:], '/')
+	if e < 0 {
+		return strings.ToLower(u)
+	}
+	return strings.ToLower(u[:k+3+e]) + u[k+3+e:]
+}
+
+// proxy handles the directives that make mappings, balancers and workers.
+func (l *lowerer) proxy(n *Node, s *scope) bool {
+	switch strings.ToLower(n.Name) {
+	case "proxypass", "proxypassmatch":
+		l.pass(n, s)
+	case "balancermember":
+		l.member(n, s)
+	case "proxyset":
+		l.proxySet(n, s)
+	default:
+		return false
+	}
+	return true
+}
+
+func (l *lowerer) notHere(n *Node, s *scope, fix string) {
+	l.report("H004", "directive-not-allowed-here", n.Span, "`%s` with a path is not allowed inside `<%s>`; %s", n.Name, s.sec.Kind.V, fix)
+}
+
+// pass lowers ProxyPass and ProxyPassMatch (add_pass in mod_proxy.c).
+func (l *lowerer) pass(n *Node, s *scope) {
+	m := &model.Mapping{At: n.Span}
+	args := n.Args
+	if n.Is("ProxyPassMatch") {
+		m.Regex = model.Is(true, n.NameSpan)
+	}
+	if len(args) > 0 && args[0].Text == "~" {
+		if m.Regex.V {
+			l.bad(args[0].Span, "`ProxyPassMatch` takes no `~`: it is a regular expression already")
+		}
+		m.Regex = model.Is(true, args[0].Span)
+		args = args[1:]
+	}
+	hasPath := s.sec == nil || len(args) > 1 && !strings.Contains(args[1].Text, "=") && !isFlag(args[1].Text) &&
+		(strings.HasPrefix(args[0].Text, "/") || strings.HasPrefix(args[0].Text, "^"))
+	switch {
+	case hasPath && len(args) < 2, len(args) < 1:
+		l.bad(n.Span, "`%s` needs a path and a URL", n.Name)
+		return
+	case hasPath && s.sec != nil:
+		l.notHere(n, s, "write `"+n.Name+" "+args[1].Text+"`, the path is that of the section")
+		fallthrough
+	case hasPath:
+		m.Path = model.Is(args[0].Text, args[0].Span)
+		args = args[1:]
+	default:
+		m.Path = s.sec.Path
+		m.Regex.V = m.Regex.V || strings.ContainsAny(m.Path.V, "*?[") && s.sec.Kind.V == "Location"
+	}
+	m.Target = model.Is(args[0].Text, args[0].Span)
+	if s.inLocation() && !hasPath {
+		s.sec.Mapping = m
+	} else {
+		s.srv.Mappings = append(s.srv.Mappings, m)
+	}
+	params := l.flags(n, m, args[1:])
+	if !m.Excludes() {
+		l.target(n, s, m, params)
+	}
+}
+
+func isFlag(w string) bool {
+	return strings.EqualFold(w, "nocanon") || strings.EqualFold(w, "interpolate") || strings.EqualFold(w, "noquery")
+}
+
+// flags takes the bare keywords and mapping= out of the words behind the URL.
+func (l *lowerer) flags(n *Node, m *model.Mapping, args []Arg) (params []Arg) {
+	for _, a := range args {
+		switch t := strings.ToLower(a.Text); {
+		case t == "nocanon":
+			m.Nocan = model.Is(true, a.Span)
+		case t == "interpolate":
+			m.Interp = model.Is(true, a.Span)
+		case t == "noquery":
+			m.NoQry = model.Is(true, a.Span)
+		case strings.HasPrefix(t, "mapping="):
+			m.Enc = model.Is(t[len("mapping="):], a.Span)
+			if m.Enc.V != "encoded" && m.Enc.V != "servlet" {
+				l.bad(a.Span, "`%s`: it must be encoded or servlet", a.Text)
+			}
+		default:
+			params = append(params, a)
+		}
+	}
+	return params
+}
+
+// target creates the balancer or worker that a mapping names.
+func (l *lowerer) target(n *Node, s *scope, m *model.Mapping, params []Arg) {
+	if name, ok := balancerName(m.Target.V); ok {
+		if len(name)+len(scheme) >= 96 {
+			l.bad(m.Target.Span, "the balancer's name is longer than 84 characters")
+			return
+		}
+		l.parameters(n, lastOfEach(params), l.balancer(s.srv, name, m.Target.Span, false), nil)
+		return
+	}
+	if !l.absolute(n, m.Target) {
+		return
+	}
+	w, fresh := l.worker(s.srv, m.Target.V, m.Target.Span, n.Span)
+	if !fresh {
+		w = &model.Member{} // httpd ignores the parameters, yet checks their form
+	}
+	l.parameters(n, lastOfEach(params), nil, w)
+}
+
+// absolute checks the form of a worker's URL as ap_proxy_define_worker does.
+func (l *lowerer) absolute(n *Node, v model.String) bool {
+	u := v.V
+	if strings.HasPrefix(strings.ToLower(u), "unix:") {
+		if !strings.Contains(u, "|") {
+			l.bad(v.Span, "`%s`: a unix: target has the form unix:/path|scheme://host/", u)
+			return false
+		}
+		return true
+	}
+	k := strings.Index(u, "://")
+	switch {
+	case strings.HasPrefix(u, "/") || k >= 0 && (len(u) == k+3 || u[k+3] == '/'):
+		l.bad(v.Span, "`%s %s`: the URL must be absolute, with scheme and host", n.Name, u)
+		return false
+	case k <= 0:
+		l.bad(v.Span, "`%s %s`: that is no URL; it needs a scheme, such as `http://`", n.Name, u)
+		return false
+	}
+	host, _, _ := strings.Cut(u[k+3:], "/")
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") && !strings.Contains(host, "$") {
+		if strings.Trim(host[i+1:], "0123456789") != "" {
+			l.bad(v.Span, "`%s %s`: the port is no number", n.Name, u)
+			return false
+		}
+	}
+	if _, err := url.Parse(u[:k] + "://h/"); err != nil {
+		l.bad(v.Span, "`%s %s`: `%s` is no scheme", n.Name, u, u[:k])
+		return false
+	}
+	return true
+}
+
+// lastOfEach keeps the last word for each key: ProxyPass and BalancerMember
+// collect words in a table before they look at them.
+func lastOfEach(args []Arg) []Arg {
+	var out []Arg
+	for i, a := range args {
+		key, _, ok := strings.Cut(a.Text, "=")
+		later := false
+		for _, b := range args[i+1:] {
+			k, _, ok2 := strings.Cut(b.Text, "=")
+			later = later || ok && ok2 && strings.EqualFold(k, key)
+		}
+		if !later {
+			out = append(out, a)
+		}
+		if i > 200 {
+			return append(out, args[i+1:]...)
+		}
+	}
+	return out
+}
+
+// parameters sets key=value words on a balancer, else on a worker.
+func (l *lowerer) parameters(n *Node, args []Arg, b *model.Balancer, w *model.Member) {
+	for _, a := range args {
+		key, val, ok := strings.Cut(a.Text, "=")
+		if !ok {
+			l.bad(a.Span, "`%s`: a parameter has the form key=value", a.Text)
+			continue
+		}
+		p := param{strings.ToLower(key), val, a.Span}
+		var bad string
+		var known bool
+		if b != nil {
+			bad, known = setBalancer(b, p)
+		} else {
+			bad, known = setWorker(w, p)
+		}
+		switch {
+		case !known:
+			l.unknown(n, key, a.Span, b != nil)
+		case bad != "":
+			if p.key == "secret" || p.key == "nonce" {
+				val = "..."
+			}
+			l.bad(a.Span, "`%s=%s`: %s", key, val, bad)
+		}
+	}
+}
+
+// unknown reports a parameter name, with the nearest one when it is near.
+func (l *lowerer) unknown(n *Node, key string, at diag.Span, balancer bool) {
+	d := diag.Diagnostic{ID: "H005", Name: "unknown-worker-parameter", Severity: diag.Error, Confidence: diag.Certain, Span: at}
+	list, other := workerParams, balancerParams
+	d.Message = "unknown parameter `" + key + "` for " + n.Name
+	if balancer {
+		d.ID, d.Name = "H006", "unknown-balancer-parameter"
+		list, other = other, list
+		d.Message = "unknown balancer parameter `" + key + "`"
+	}
+	near := diag.Suggest(key, list)
+	elsewhere := false
+	for _, o := range other {
+		elsewhere = elsewhere || strings.EqualFold(o, key)
+	}
+	switch {
+	case elsewhere && balancer:
+		d.Message += "; it belongs to a member: move it to BalancerMember"
+	case elsewhere:
+		d.Message += "; it belongs to the balancer: move it to ProxySet or ProxyPass"
+	case near != "":
+		d.Message += "; did you mean `" + near + "`?"
+		edit := at
+		edit.End = edit.Start + int32(len(key))
+		if edit.Text() == key {
+			d.Fixes = []diag.Fix{{Message: "write `" + near + "`", Edits: []diag.Edit{{Span: edit, New: near}}}}
+		}
+	}
+	l.diags.Add(d)
+}
+
+// member lowers BalancerMember (add_member in mod_proxy.c).
+func (l *lowerer) member(n *Node, s *scope) {
+	var words, params []Arg
+	for _, a := range n.Args {
+		if strings.Contains(a.Text, "=") {
+			params = append(params, a)
+		} else {
+			words = append(words, a)
+		}
+	}
+	name, at := "", n.Span
+	if s.sec != nil {
+		name, at = s.sec.Path.V, s.sec.At
+	} else if len(words) > 0 {
+		name, at = words[0].Text, words[0].Span
+		words = words[1:]
+	}
+	switch {
+	case name == "":
+		l.bad(n.Span, "`BalancerMember` outside of `<Proxy>` needs the balancer's URL first")
+		return
+	case len(words) == 0:
+		l.bad(n.Span, "`BalancerMember` needs the URL of a backend")
+		return
+	case len(words) > 1:
+		l.bad(words[1].Span, "`%s`: a parameter has the form key=value", words[1].Text)
+	}
+	bname, ok := balancerName(name)
+	if !ok {
+		l.bad(n.Span, "`BalancerMember`: `%s` is no balancer; its form is balancer://name", name)
+		return
+	}
+	v := model.Is(words[0].Text, words[0].Span)
+	if !l.absolute(n, v) {
+		return
+	}
+	b := l.balancer(s.srv, bname, at, false)
+	m := &model.Member{At: n.Span, URL: v}
+	l.parameters(n, lastOfEach(params), nil, m)
+	if sharing(b.Members, v.V) == nil {
+		b.Members = append(b.Members, m)
+	}
+}
+
+// proxySet lowers ProxySet (set_proxy_param in mod_proxy.c).
+func (l *lowerer) proxySet(n *Node, s *scope) {
+	args := n.Args
+	var name model.String
+	if s.sec != nil {
+		name = s.sec.Path
+	} else if len(args) > 0 {
+		name = model.Is(args[0].Text, args[0].Span)
+		args = args[1:]
+	}
+	if bname, ok := balancerName(name.V); ok {
+		for _, b := range s.srv.Balancers {
+			if strings.EqualFold(b.Name.V, bname) {
+				l.parameters(n, args, b, nil)
+				return
+			}
+		}
+		l.bad(n.Span, "`ProxySet` finds no balancer `%s` before this line", name.V)
+		return
+	}
+	if !l.absolute(n, name) {
+		return
+	}
+	w := sharing(s.srv.Workers, name.V)
+	if w == nil && s.sec == nil {
+		l.bad(n.Span, "`ProxySet` finds no worker `%s` before this line", name.V)
+		return
+	}
+	if w == nil {
+		w, _ = l.worker(s.srv, name.V, name.Span, n.Span)
+	}
+	l.parameters(n, args, nil, w)
+}
