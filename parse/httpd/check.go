@@ -1,0 +1,153 @@
+package httpd
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"clowder/parse/diag"
+)
+
+// Check finds directives that httpd does not know (H002) and directives that
+// stand where httpd refuses them (H004). It looks only at the expanded tree.
+func Check(c *Config) diag.List {
+	k := &checker{}
+	k.nodes(c.Nodes, nil)
+	return k.diags
+}
+
+type checker struct{ diags diag.List }
+
+func (k *checker) report(id, name string, n *Node, format string, args ...any) {
+	if len(k.diags) < 10000 {
+		k.diags.Add(diag.Diagnostic{ID: id, Name: name, Severity: diag.Error, Confidence: diag.Certain, Span: n.Span, Message: fmt.Sprintf(format, args...)})
+	}
+}
+
+func (k *checker) nodes(nodes []*Node, parent *Node) {
+	afterIf := false
+	for _, n := range nodes {
+		if n.Kind == Section {
+			if !isKnownSection(n.Name) {
+				k.report("H002", "unknown-directive", n, "unknown section `<%s>`", n.Name)
+				continue
+			}
+			k.section(n, parent, afterIf)
+			k.nodes(n.Children, n)
+			afterIf = n.Is("If") || n.Is("ElseIf")
+			continue
+		}
+		afterIf = false
+		if strings.HasPrefix(n.Name, "<") || strings.HasPrefix(n.Name, "/") {
+			continue // reported as a mistake of syntax
+		}
+		if !isKnownDirective(n.Name) {
+			d := ""
+			if near := diag.Suggest(n.Name, knownNames); near != "" {
+				d = "; did you mean `" + near + "`?"
+			}
+			k.report("H002", "unknown-directive", n, "unknown directive `%s`%s", n.Name, d)
+			continue
+		}
+		k.place(n, parent)
+	}
+}
+
+var knownNames = func() []string {
+	var list []string
+	for _, s := range []set{serverOnly, dirOnly, moreDirectives} {
+		for n := range s {
+			list = append(list, n)
+		}
+	}
+	return list
+}()
+
+func (k *checker) notHere(n, parent *Node) {
+	where := "outside of a section"
+	if parent != nil {
+		where = "inside `<" + parent.Name + ">`"
+	}
+	name := n.Name
+	if n.Kind == Section {
+		name = "<" + name + ">"
+	}
+	k.report("H004", "directive-not-allowed-here", n, "`%s` is not allowed %s", name, where)
+}
+
+// place checks a directive's context (ap_check_cmd_context in server/core.c).
+func (k *checker) place(n, parent *Node) {
+	name := strings.ToLower(n.Name)
+	top := parent == nil || parent.Is("VirtualHost")
+	switch {
+	case serverOnly[name] && !top,
+		dirOnly[name] && top,
+		(name == "listen" || name == "proxyhctpsize") && parent != nil:
+		k.notHere(n, parent)
+	case pathTakers[name] && !top:
+		for p := parent; p != nil; p = p.Parent {
+			switch strings.ToLower(p.Name) {
+			case "directory", "directorymatch", "files", "filesmatch", "if", "elseif", "else":
+				k.notHere(n, p)
+				return
+			}
+		}
+	}
+}
+
+// section checks an opening tag: its place and its argument.
+func (k *checker) section(n, parent *Node, afterIf bool) {
+	name := strings.ToLower(n.Name)
+	switch {
+	case n.noAngle:
+		return
+	case name == "virtualhost" && parent != nil,
+		dirSections[name] && parent != nil && !parent.Is("VirtualHost"),
+		strings.HasPrefix(name, "files") && parent != nil && dirSections[strings.ToLower(parent.Name)] && !strings.HasPrefix(strings.ToLower(parent.Name), "directory"):
+		k.notHere(n, parent)
+		return
+	case strings.HasPrefix(name, "else") && !afterIf:
+		k.report("H004", "directive-not-allowed-here", n, "`<%s>` stands behind no `<If>` or `<ElseIf>`", n.Name)
+		return
+	case name == "else" && len(n.Args) > 0:
+		k.report("H007", "bad-parameter-value", n, "`<Else>` takes no argument")
+		return
+	case name != "proxy" && name != "else" && !strings.HasPrefix(name, "require") && len(n.Args) == 0:
+		k.report("H007", "bad-parameter-value", n, "`<%s>` needs an argument", n.Name)
+		return
+	}
+	k.argument(n, name)
+}
+
+// argument checks patterns and the number of words of Location and Proxy tags.
+func (k *checker) argument(n *Node, name string) {
+	if !dirSections[name] || len(n.Args) == 0 {
+		return
+	}
+	args := n.Args
+	match := strings.HasSuffix(name, "match")
+	if args[0].Text == "~" && len(args) > 1 {
+		match, args = true, args[1:]
+	}
+	wild := strings.ContainsAny(args[0].Text, "*?[")
+	switch {
+	case len(args) > 1 && (name != "proxy" || match):
+		k.report("H007", "bad-parameter-value", n, "`<%s>` takes one argument; put it in quotes if it holds a blank", n.Name)
+	case len(args) > 1 && wild:
+		k.report("H007", "bad-parameter-value", n, "`<Proxy>` with a pattern takes no parameters")
+	case len(args) > 1 && !strings.Contains(args[0].Text, ":"):
+		k.report("H007", "bad-parameter-value", n, "`<Proxy>` takes parameters only for a URL")
+	case match && !compiles(args[0].Text):
+		k.report("H007", "bad-parameter-value", n, "`%s` is no regular expression", args[0].Text)
+	}
+}
+
+// lookaround marks what PCRE knows and Go's regexp does not.
+var lookaround = regexp.MustCompile(`\(\?[=!<>|#&(R+-]|\\[1-9gkKRXhHNvV]|[*+?}]\+|\(\*|\\Q`)
+
+// compiles reports whether a pattern is a regular expression; what only PCRE
+// can judge is taken as one.
+func compiles(re string) bool {
+	_, err := regexp.Compile(re)
+	return err == nil || lookaround.MatchString(re)
+}
