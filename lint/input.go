@@ -18,8 +18,7 @@ type Input struct {
 
 	Broken map[*diag.File]bool // has H001 or T001: X rules are silent about it
 
-	// AllDirectives are the directives in force, in order; rules ask [Input.Directives].
-	AllDirectives []Directive
+	Directives []Directive // in force, of all front ends, in order
 }
 
 // facts is what all rules of one run share.
@@ -84,6 +83,3 @@ type Directive struct {
 	Name     string
 	Span     diag.Span
 }
-
-// Directives returns the directives in force of all front ends.
-func (in *Input) Directives() []Directive { return in.AllDirectives }

@@ -26,7 +26,7 @@ func (in *Input) addDirectives(nodes []*httpd.Node, fe *model.FrontEnd) {
 			return false
 		}
 		if n.Kind == httpd.Directive || n.Kind == httpd.Section {
-			in.AllDirectives = append(in.AllDirectives, Directive{FrontEnd: fe, Name: n.Name, Span: n.Span})
+			in.Directives = append(in.Directives, Directive{FrontEnd: fe, Name: n.Name, Span: n.Span})
 		}
 		return true
 	})

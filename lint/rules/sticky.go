@@ -12,12 +12,31 @@ import (
 // session IDs: it has a stickysession, and httpd makes no cookie of its own.
 func stickyLinks(p *lint.Pass) []model.Link {
 	var out []model.Link
+	own := cookieMemo{}
 	for _, l := range p.Links() {
-		if l.Balancer != nil && l.Balancer.Sticky.V != "" && l.Connector != nil && l.Node.Engine() != nil && !ownCookie(l.FrontEnd, l.Balancer) {
+		if l.Balancer != nil && l.Balancer.Sticky.V != "" && l.Connector != nil && l.Node.Engine() != nil && !own.has(l) {
 			out = append(out, l)
 		}
 	}
 	return out
+}
+
+// cookieMemo remembers the answers of ownCookie, which looks at all servers.
+type cookieMemo map[cookieKey]bool
+
+type cookieKey struct {
+	fe     *model.FrontEnd
+	sticky string
+}
+
+func (m cookieMemo) has(l model.Link) bool {
+	k := cookieKey{l.FrontEnd, l.Balancer.Sticky.V}
+	v, ok := m[k]
+	if !ok {
+		v = ownCookie(l.FrontEnd, l.Balancer)
+		m[k] = v
+	}
+	return v
 }
 
 // ownCookie reports whether httpd itself sets the cookie that the balancer

@@ -24,10 +24,10 @@ var duplicateJVMRoute = &lint.Rule{
 			b   *model.Balancer
 			jvm string
 		}
-		groups := map[key][]model.Link{}
+		groups, own := map[key][]model.Link{}, cookieMemo{}
 		var order []key
 		for _, l := range p.Links() {
-			if l.Balancer == nil || l.Connector == nil || l.By == model.ByRoute || engineRoute(l.Node) == "" || unknown(engineRoute(l.Node)) || ownCookie(l.FrontEnd, l.Balancer) {
+			if l.Balancer == nil || l.Connector == nil || l.By == model.ByRoute || engineRoute(l.Node) == "" || unknown(engineRoute(l.Node)) || own.has(l) {
 				continue
 			}
 			k := key{l.Balancer, engineRoute(l.Node)}
