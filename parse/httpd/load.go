@@ -60,7 +60,7 @@ type loader struct {
 	o       Options
 	c       *Config
 	diags   diag.List
-	vars    map[string]string // of Define NAME VALUE
+	vars    map[string]string // of Define NAME VALUE; an apr_table: case does not matter
 	defined map[string]bool   // for <IfDefine>
 	macros  map[string]*macro
 	using   []*macro
@@ -197,7 +197,7 @@ func (l *loader) phase1(n, parent *Node) ([]*Node, *Node) {
 		default:
 			l.defined[n.Arg(0)] = true
 			if len(n.Args) == 2 && len(n.Arg(1)) <= maxValueBytes {
-				l.vars[n.Arg(0)] = n.Arg(1)
+				l.vars[strings.ToLower(n.Arg(0))] = n.Arg(1)
 			}
 		}
 		return nil, nil
@@ -205,7 +205,7 @@ func (l *loader) phase1(n, parent *Node) ([]*Node, *Node) {
 		if len(n.Args) != 1 {
 			l.syntax(n.Span, "`UnDefine` takes one name")
 		}
-		delete(l.vars, n.Arg(0))
+		delete(l.vars, strings.ToLower(n.Arg(0)))
 		delete(l.defined, n.Arg(0))
 		return nil, nil
 	case "use":
@@ -252,7 +252,7 @@ func (l *loader) variables(n *Node) *Node {
 		}
 		e += k
 		name := t[k+2 : e]
-		v, ok := l.vars[name]
+		v, ok := l.vars[strings.ToLower(name)]
 		if !ok && l.o.Env != nil {
 			v, ok = l.o.Env(name)
 		}
