@@ -106,12 +106,14 @@ type Host struct {
 	listeners map[string]*listener
 	groups    []*group
 	conns     []*conn
+	down      bool
 }
 
 // Crash ends all sockets of the host at once: connecting to it is refused, its
-// connections are reset. New sockets may be opened afterwards.
+// connections are reset. What ran there can open no new ones before Restart.
 func (h *Host) Crash() {
 	h.n.update(func() {
+		h.down = true
 		for _, l := range h.listeners {
 			l.closed = true
 		}
@@ -126,6 +128,9 @@ func (h *Host) Crash() {
 		h.conns = nil
 	})
 }
+
+// Restart lets a crashed host open sockets again.
+func (h *Host) Restart() { h.n.update(func() { h.down = false }) }
 
 // Resolve gives the bytes of a literal address; "" is the host's own.
 func (h *Host) Resolve(_ context.Context, host string) ([]byte, error) {
@@ -147,6 +152,9 @@ func (h *Host) Listen(_ context.Context, address string) (net.Listener, error) {
 	}
 	h.n.mu.Lock()
 	defer h.n.mu.Unlock()
+	if h.down {
+		return nil, &net.OpError{Op: "listen", Net: "tcp", Err: syscall.ENETDOWN}
+	}
 	if h.listeners[address] != nil {
 		return nil, &net.OpError{Op: "listen", Net: "tcp", Err: syscall.EADDRINUSE}
 	}
@@ -165,6 +173,9 @@ func (h *Host) Dial(ctx context.Context, address string) (net.Conn, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	to := a.Addr().String()
+	if h.down {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ENETDOWN}
+	}
 	for n.cut[[2]string{h.ip, to}] {
 		n.wait(time.Time{}, ctx.Done())
 		if ctx.Err() != nil {
@@ -197,7 +208,12 @@ func (h *Host) Join(_ context.Context, address, _ string, _ int, loopback bool) 
 		return nil, fmt.Errorf("%s is not a multicast address", a.Addr())
 	}
 	g := &group{h: h, address: address, loopback: loopback}
-	h.n.update(func() { h.groups = append(h.groups, g) })
+	h.n.mu.Lock()
+	defer h.n.mu.Unlock()
+	if h.down {
+		return nil, &net.OpError{Op: "join", Net: "udp", Err: syscall.ENETDOWN}
+	}
+	h.groups = append(h.groups, g)
 	return g, nil
 }
 
