@@ -250,3 +250,17 @@ func thawMap(o *Object) (any, bool) {
 	}
 	return m, true
 }
+
+// Scalar gives the Go value of a string, a java.lang wrapper or an enum
+// constant, and false for everything else.
+func Scalar(v any) (any, bool) {
+	switch n := v.(type) {
+	case *String, *Enum:
+		return thaw(n), true
+	case *Object:
+		return unbox(n)
+	case nil, string, bool, int8, int16, int32, int64, float32, float64, Char, EnumValue:
+		return v, true
+	}
+	return nil, false
+}
