@@ -17,10 +17,18 @@ func indentOf(f *diag.File, offset int32) string {
 	return line[:len(line)-len(strings.TrimLeft(line, " \t"))]
 }
 
+// eol returns the line end that the file uses.
+func eol(f *diag.File) string {
+	if bytes.Contains(f.Data, []byte("\r\n")) {
+		return "\r\n"
+	}
+	return "\n"
+}
+
 // lineBefore inserts a line in front of the line where the span begins, with its indentation.
 func lineBefore(at diag.Span, text string) diag.Edit {
 	start := at.File.LineStart(at.Begin().Line)
-	return diag.Edit{Span: diag.At(at.File, start, start), New: indentOf(at.File, at.Start) + text + "\n"}
+	return diag.Edit{Span: diag.At(at.File, start, start), New: indentOf(at.File, at.Start) + text + eol(at.File)}
 }
 
 // lineAfter inserts a line behind the line where the span ends.
@@ -29,9 +37,9 @@ func lineAfter(at diag.Span, text string) diag.Edit {
 	pos := at.File.LineStart(at.File.Line(int(end)) + 1)
 	indent := indentOf(at.File, at.Start)
 	if pos == len(at.File.Data) && pos > 0 && at.File.Data[pos-1] != '\n' {
-		return diag.Edit{Span: diag.At(at.File, pos, pos), New: "\n" + indent + text}
+		return diag.Edit{Span: diag.At(at.File, pos, pos), New: eol(at.File) + indent + text}
 	}
-	return diag.Edit{Span: diag.At(at.File, pos, pos), New: indent + text + "\n"}
+	return diag.Edit{Span: diag.At(at.File, pos, pos), New: indent + text + eol(at.File)}
 }
 
 // appendWord inserts a word at the end of a directive.
@@ -142,7 +150,7 @@ func addToSection(tag diag.Span, name, line string) (diag.Edit, bool) {
 	if !ok {
 		return diag.Edit{}, false
 	}
-	return diag.Edit{Span: diag.At(tag.File, int(end.Start), int(end.Start)), New: indentOf(tag.File, tag.Start) + "    " + line + "\n"}, true
+	return diag.Edit{Span: diag.At(tag.File, int(end.Start), int(end.Start)), New: indentOf(tag.File, tag.Start) + "    " + line + eol(tag.File)}, true
 }
 
 // absence is how much a finding weakens that rests on something not being there:

@@ -188,11 +188,23 @@ type hostIndex struct {
 	byName   map[string][]*Node
 	byRoute  map[string][]*Node
 	floating []*Node // nodes that name no host at all
+
+	// hostOfRoute is the one host that members with the route name; "" when they
+	// name several, and the route then tells nothing about a host.
+	hostOfRoute map[string]string
 }
 
 func newHostIndex(s *Setup) *hostIndex {
 	ix := &hostIndex{nodes: s.Nodes, bySetup: map[string][]*Node{}, byAddr: map[string][]*Node{},
-		byName: map[string][]*Node{}, byRoute: map[string][]*Node{}}
+		byName: map[string][]*Node{}, byRoute: map[string][]*Node{}, hostOfRoute: map[string]string{}}
+	eachMember(s, func(m *Member) {
+		if _, host, _, ok := SplitURL(m.URL.V); ok && m.Route.V != "" {
+			if h, seen := ix.hostOfRoute[m.Route.V]; seen && h != hostKey(host) {
+				host = ""
+			}
+			ix.hostOfRoute[m.Route.V] = hostKey(host)
+		}
+	})
 	for _, n := range s.Nodes {
 		if e := n.Engine(); e != nil && e.JVMRoute.V != "" {
 			ix.byRoute[e.JVMRoute.V] = append(ix.byRoute[e.JVMRoute.V], n)
@@ -217,6 +229,22 @@ func newHostIndex(s *Setup) *hostIndex {
 		ix.byName[k] = append(ix.byName[k], n)
 	}
 	return ix
+}
+
+func eachMember(s *Setup, f func(*Member)) {
+	for _, fe := range s.FrontEnds {
+		servers := fe.VHosts
+		if fe.Main != nil {
+			servers = append([]*Server{fe.Main}, fe.VHosts...)
+		}
+		for _, sv := range servers {
+			for _, b := range sv.Balancers {
+				for _, m := range b.Members {
+					f(m)
+				}
+			}
+		}
+	}
 }
 
 // on returns the nodes on the host and why; nodes of stronger evidence come first.
@@ -255,7 +283,7 @@ func (ix *hostIndex) link(l Link) Link {
 	route := l.Member.Route.V
 	if len(l.Candidates) == 0 {
 		l.By = NoEvidence
-		if route == "" {
+		if route == "" || ix.hostOfRoute[route] != hostKey(l.Host) {
 			return l
 		}
 		for _, n := range ix.byRoute[route] {

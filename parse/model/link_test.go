@@ -31,6 +31,18 @@ func TestSplitURL(t *testing.T) {
 	}
 }
 
+func FuzzSplitURL(f *testing.F) {
+	for _, s := range []string{"ajp://h:8009", "http://[::1]:80/x", "://", "a://@:", "ajp://[", "ws://h:1:2"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		_, host, port, ok := SplitURL(s)
+		if ok && (host == "" || port < 0 || port > 65535) {
+			t.Errorf("%q: host %q port %d", s, host, port)
+		}
+	})
+}
+
 func str(s string) String { return Is(s, diag.Span{}) }
 
 type nodeSpec struct {
@@ -99,6 +111,15 @@ func TestLinks(t *testing.T) {
 				t.Errorf("node %q, connector %v, by %v", name, l.Connector != nil, l.By)
 			}
 		})
+	}
+}
+
+func TestRouteOfSeveralHostsTellsNothing(t *testing.T) {
+	s := build([][2]string{{"ajp://tc1.example.com:8301", "s1"}, {"ajp://tc2.example.com:8301", "s1"}}, nodeSpec{"s1", "", "", "s1", 8301})
+	for _, l := range s.Links() {
+		if l.Node != nil {
+			t.Errorf("%s leads to %s", l.Member.URL.V, l.Node.Name.V)
+		}
 	}
 }
 
