@@ -117,17 +117,59 @@ func looksLikeXML(data []byte) bool {
 		bytes.HasPrefix(data, []byte("\xFF\xFE")) || bytes.HasPrefix(data, []byte("\xFE\xFF"))
 }
 
+// classifyXML goes by the name of the root element.
 func classifyXML(data []byte) Kind {
 	if bytes.HasPrefix(data, []byte("\xFF\xFE")) || bytes.HasPrefix(data, []byte("\xFE\xFF")) {
-		data = bytes.ReplaceAll(data, []byte{0}, nil)
+		data = bytes.ReplaceAll(data[2:], []byte{0}, nil)
 	}
-	kind, first := Unknown, len(data)
-	for name, k := range map[string]Kind{"<Server": ServerXML, "<Context": ContextXML, "<web-app": WebXML, "<tomcat-users": UsersXML} {
-		if i := bytes.Index(data, []byte(name)); i >= 0 && i < first {
-			kind, first = k, i
+	switch rootName(bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF"))) {
+	case "Server":
+		return ServerXML
+	case "Context":
+		return ContextXML
+	case "web-app", "web-fragment":
+		return WebXML
+	case "tomcat-users":
+		return UsersXML
+	}
+	return Unknown
+}
+
+// rootName returns the name of the first start tag, past declarations, comments
+// and a DOCTYPE.
+func rootName(b []byte) string {
+	for {
+		i := bytes.IndexByte(b, '<')
+		if i < 0 {
+			return ""
 		}
+		b = b[i:]
+		end := ">"
+		switch {
+		case bytes.HasPrefix(b, []byte("<!--")):
+			end = "-->"
+		case bytes.HasPrefix(b, []byte("<?")):
+			end = "?>"
+		case bytes.HasPrefix(b, []byte("<!")):
+			if sub := bytes.IndexByte(b, '['); sub >= 0 && sub < bytes.IndexByte(b, '>') {
+				end = "]>"
+			}
+		default:
+			name := b[1:]
+			if j := bytes.IndexAny(name, " \t\r\n/>"); j >= 0 {
+				name = name[:j]
+			}
+			if j := bytes.IndexByte(name, ':'); j >= 0 {
+				name = name[j+1:]
+			}
+			return string(name)
+		}
+		j := bytes.Index(b, []byte(end))
+		if j < 0 {
+			return ""
+		}
+		b = b[j+len(end):]
 	}
-	return kind
 }
 
 // maxDepth bounds how deep a directory is searched for the files of Tomcat, and

@@ -122,7 +122,7 @@ func (l *loader) native() bool { return l.r.Native != nil && l.r.Native.Setup !=
 func (l *loader) add(diags diag.List) {
 	l.r.Diags = append(l.r.Diags, diags...)
 	for _, d := range diags {
-		if d.ID == "H001" || d.ID == "T001" || d.ID == "C101" {
+		if d.Severity == diag.Error && (d.ID == "H001" || d.ID == "T001" || d.ID == "C101") {
 			l.r.Broken[d.Span.File] = true
 		}
 	}
