@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"clowder/parse/model"
@@ -60,6 +61,7 @@ type Channel struct {
 	queue  queueState
 	recent recent
 	warned sync.Map // things logged once
+	failed atomic.Int64
 }
 
 // lower is a member below the failure detector.
@@ -260,6 +262,10 @@ func (c *Channel) Members() []Member {
 	})
 	return out
 }
+
+// Unhandled returns how many messages the listener could not handle so far. Of
+// each member only the first one is logged.
+func (c *Channel) Unhandled() int64 { return c.failed.Load() }
 
 // announce puts an event on its way to the listener. c.mu is held.
 func (c *Channel) announce(m Member, added bool) {

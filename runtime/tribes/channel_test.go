@@ -178,6 +178,9 @@ func TestSend(t *testing.T) {
 		if !errors.As(err, &se) || !errors.Is(err, ErrFailedAck) || !se.Faulty[0].Member.Same(b.Local()) {
 			t.Errorf("FAIL_ACK: %v", err)
 		}
+		if b.Unhandled() != 1 {
+			t.Errorf("%d messages unhandled", b.Unhandled())
+		}
 		if err := a.Send(t.Context(), []byte("y"), 2); err != nil {
 			t.Errorf("acknowledged on arrival: %v", err)
 		}

@@ -147,6 +147,7 @@ func (c *Channel) deliver(e *Envelope) error {
 	err := c.lst.Message(e.From, e.Data, e.Options)
 	if err != nil {
 		c.recent.forget(e.UniqueID)
+		c.failed.Add(1)
 		if c.once("message: " + e.From.Name()) {
 			c.log.Warn("a message could not be handled; further ones of this member are not logged", "member", e.From.Name(), "err", err)
 		}
