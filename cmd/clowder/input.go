@@ -66,8 +66,5 @@ func check(r *parse.Result, o lint.Options) diag.List {
 	if o.Rules == nil {
 		o.Rules = rules.All
 	}
-	return lint.Run(&lint.Input{
-		Setup: r.Setup, Files: r.Setup.Files, Diags: r.Diags,
-		HTTPDDeclared: r.HTTPDDeclared, TomcatDeclared: r.TomcatDeclared, Broken: r.Broken,
-	}, o)
+	return lint.Run(lint.NewInput(r), o)
 }

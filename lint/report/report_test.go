@@ -41,7 +41,6 @@ func TestText(t *testing.T) {
 error C000 internal-error: 100% lost: �[31m
   hint: clowder explain C000
 
-2 errors, 0 warnings, 0 info in 2 files
 `
 	if got := b.String(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)

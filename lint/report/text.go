@@ -27,7 +27,7 @@ const maxSnippet = 160
 //	file:line:column: severity ID name: message
 //
 // with columns in bytes from 1. Below it stand the source line with carets, the
-// related places with theirs, and a hint. A summary ends the output.
+// related places with theirs, and a hint.
 func Text(w io.Writer, r Report) error {
 	b := bufio.NewWriter(w)
 	t := &textWriter{Writer: b, color: r.Color}
@@ -54,19 +54,7 @@ func Text(w io.Writer, r Report) error {
 		}
 		fmt.Fprintf(b, "  %s\n\n", t.paint(dim, "hint: clowder explain "+d.ID))
 	}
-	fmt.Fprintln(b, summaryLine(r))
 	return b.Flush()
-}
-
-func summaryLine(r Report) string {
-	count := func(n int, word string) string {
-		if n == 1 {
-			return "1 " + word
-		}
-		return fmt.Sprintf("%d %ss", n, word)
-	}
-	return fmt.Sprintf("%s, %s, %d info in %s", count(r.Findings.Count(diag.Error), "error"),
-		count(r.Findings.Count(diag.Warning), "warning"), r.Findings.Count(diag.Info), count(len(r.Files), "file"))
 }
 
 type textWriter struct {
