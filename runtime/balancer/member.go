@@ -52,7 +52,7 @@ func newMember(m *model.Member, offset int, mu *sync.Mutex) (*Member, error) {
 		health: Health{Method: m.HCMethod.Or("NONE"), Interval: m.HCInterval.Or(30 * time.Second),
 			Passes: m.HCPasses.Or(1), Fails: m.HCFails.Or(1), URI: m.HCURI.V, Expr: m.HCExpr.V},
 	}
-	w.URL = shiftURL(w.Name, offset)
+	w.URL = ShiftURL(w.Name, offset)
 	w.lb.Factor = int(math.Round(m.LoadFactor.Or(1) * 100))
 	if w.lb.Factor == 0 {
 		w.lb.Factor = 100

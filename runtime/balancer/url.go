@@ -46,8 +46,8 @@ func DefaultPort(scheme string) int {
 	return 0
 }
 
-// shiftURL adds offset to the port of a URL.
-func shiftURL(u string, offset int) string {
+// ShiftURL adds offset to the port of a URL, the default port of its scheme included.
+func ShiftURL(u string, offset int) string {
 	before, authority, path := splitURL(u)
 	if offset == 0 || authority == "" {
 		return u

@@ -1,0 +1,179 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+
+	"clowder/runtime/ajp"
+	"clowder/runtime/exchange"
+	"clowder/runtime/upstream"
+)
+
+type ajpTransport struct{}
+
+// roundTrip is ap_proxy_ajp_handler of mod_proxy_ajp.c: connect, CPING if asked
+// for, send, read. A kept connection that fails its CPING is replaced once.
+func (ajpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Response, *problem) {
+	pool := a.pool(false)
+	opt := ajp.Options{Timeout: a.timeout}
+	if a.member != nil {
+		opt.PacketSize = a.member.Model.IOBufferSize.V
+		if opt.PacketSize == 0 {
+			opt.PacketSize = a.c.srv.m.IOBufferSize.V
+		}
+	}
+	for fresh := a.fresh; ; fresh = true {
+		pc, err := pool.Get(ctx, fresh)
+		if err != nil {
+			var e *upstream.Error
+			if errors.As(err, &e) {
+				return nil, a.connectProblem(e)
+			}
+			return nil, &problem{status: 503, err: err}
+		}
+		conn, ok := pc.Attach.(*ajp.Conn)
+		if !ok {
+			conn = ajp.NewConn(pc.Conn, opt)
+			pc.Attach = conn
+		}
+		conn.SetTimeout(a.timeout)
+		if d := a.ping(); d > 0 {
+			if err := conn.Ping(d); err != nil {
+				reused := pc.Reused()
+				pc.Discard()
+				if reused && !fresh {
+					continue
+				}
+				a.fail()
+				return nil, &problem{status: 503, err: err}
+			}
+		}
+		return a.ajpExchange(ctx, pc, conn)
+	}
+}
+
+func (a *attempt) ajpExchange(ctx context.Context, pc *upstream.PooledConn, conn *ajp.Conn) (*exchange.Response, *problem) {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	req := a.c.ajpRequest(a)
+	resp, err := conn.Do(req)
+	if err != nil {
+		stop()
+		pc.Discard()
+		return nil, a.ajpProblem(err)
+	}
+	if a.member != nil {
+		a.member.Count(max(req.Length, 0), 0)
+	}
+	resp.Body = &ajpBody{ReadCloser: resp.Body, pc: pc, conn: conn, stop: stop}
+	if n, err := strconv.ParseUint(resp.Header.Get("Content-Length"), 10, 62); err == nil && resp.Length < 0 {
+		resp.Length = int64(n)
+	}
+	return resp, nil
+}
+
+// ajpBody gives the connection back when the answer was read.
+type ajpBody struct {
+	io.ReadCloser
+	pc   *upstream.PooledConn
+	conn *ajp.Conn
+	stop func() bool
+}
+
+func (b *ajpBody) Close() error {
+	if b.pc == nil {
+		return nil
+	}
+	if !b.conn.Reusable() { // the end may be unread behind the last byte
+		var one [1]byte
+		if n, err := b.ReadCloser.Read(one[:]); n > 0 || err != io.EOF {
+			b.ReadCloser.Close()
+		}
+	}
+	if b.stop() && b.conn.Reusable() {
+		b.pc.Put()
+	} else {
+		b.pc.Discard()
+	}
+	b.pc = nil
+	return nil
+}
+
+// ajpProblem decides between failover and 500 as ap_proxy_ajp_request does.
+func (a *attempt) ajpProblem(err error) *problem {
+	var e *ajp.Error
+	if !errors.As(err, &e) {
+		return &problem{status: 503, err: err}
+	}
+	switch {
+	case e.TooLarge, e.Phase == ajp.PhaseClient:
+		return &problem{status: 400, err: e}
+	case e.Timeout && a.ping() > 0:
+		return &problem{status: 504, err: e}
+	}
+	if a.safe() && e.BytesSent == 0 {
+		a.fail()
+		return &problem{status: 503, err: e}
+	}
+	if !e.GotHead {
+		a.fail()
+	}
+	return &problem{status: 500, err: e}
+}
+
+// safe reports whether a request may be repeated after it was sent.
+func (a *attempt) safe() bool {
+	switch a.c.x.Req.Method {
+	case "GET", "HEAD", "DELETE", "PUT", "OPTIONS", "TRACE":
+		return !strings.Contains(a.target, "?")
+	}
+	return false
+}
+
+// ajpRequest makes the FORWARD_REQUEST (ajp_marshal_into_msgb of ajp_header.c).
+func (c *call) ajpRequest(a *attempt) *ajp.Request {
+	q := c.x.Req
+	uri, query, has := strings.Cut(a.target, "?")
+	r := &ajp.Request{
+		Method: q.Method, Protocol: protocol(q), URI: uri, Query: query, HasQuery: has,
+		RemoteAddr: plainAddr(q.Remote).String(), ServerName: c.serverName(),
+		ServerPort: int(q.Local.Port()), RemotePort: int(q.Remote.Port()),
+		LocalAddr: plainAddr(q.Local).String(), TLS: q.TLS != nil,
+		Body: c.body.reader(), Length: c.body.length,
+		JVMRoute: c.x.Env["BALANCER_SESSION_ROUTE"],
+		OnFlush:  func() { c.x.W.Flush() },
+	}
+	if a.member != nil {
+		r.Secret = a.member.Model.Secret.V
+	}
+	h := make(exchange.Header, 0, len(q.Header)+4)
+	named := connectionNames(q.Header)
+	for _, f := range q.Header {
+		if hopByHop(f.Name, named) && !strings.EqualFold(f.Name, "Transfer-Encoding") || strings.EqualFold(f.Name, "TE") || strings.EqualFold(f.Name, "Expect") {
+			continue
+		}
+		if strings.EqualFold(f.Name, "Content-Length") || c.body.length >= 0 && strings.EqualFold(f.Name, "Transfer-Encoding") {
+			continue
+		}
+		h = append(h, f)
+	}
+	if c.conf.addHeaders {
+		appendValue(&h, "X-Forwarded-For", r.RemoteAddr)
+		if v := q.Header.Get("Host"); v != "" {
+			appendValue(&h, "X-Forwarded-Host", v)
+		}
+		appendValue(&h, "X-Forwarded-Server", c.srv.name)
+	}
+	if c.body.length >= 0 && !c.body.none {
+		h.Add("Content-Length", strconv.FormatInt(c.body.length, 10))
+	}
+	r.Header = h
+	for k, v := range c.x.Env {
+		if name, ok := strings.CutPrefix(k, "AJP_"); ok && name != "" {
+			r.Attributes = append(r.Attributes, ajp.Attribute{Name: name, Value: v})
+		}
+	}
+	return r
+}

@@ -1,0 +1,271 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"clowder/runtime/balancer"
+	"clowder/runtime/exchange"
+)
+
+// keepBody is how much of a request body is read before a backend is chosen, so
+// that it can be sent again to another one.
+const keepBody = 16384
+
+// requestBody is the body of a request, as far as it was read.
+type requestBody struct {
+	first    []byte
+	rest     io.Reader // nil when first is all
+	length   int64     // -1 unknown, 0 without a body
+	none     bool      // no body and no Content-Length
+	held     bool      // the client waits for 100 Continue
+	consumed bool      // rest was touched: it cannot be sent again
+}
+
+// read takes the first bytes of the body.
+func (b *requestBody) read(q *exchange.Request, hold bool) error {
+	if q.Body == nil {
+		_, has := q.Header.Lookup("Content-Length")
+		b.none = !has
+		return nil
+	}
+	b.length = q.Length
+	if hold {
+		b.held, b.rest = true, q.Body
+		return nil
+	}
+	buf := make([]byte, keepBody+1)
+	if q.Length >= 0 && q.Length <= keepBody {
+		buf = buf[:q.Length]
+	}
+	n, err := io.ReadFull(q.Body, buf)
+	b.first = buf[:n]
+	switch {
+	case err == io.EOF || err == io.ErrUnexpectedEOF && q.Length < 0:
+		b.length = int64(n)
+	case err != nil:
+		return err
+	case int64(n) == q.Length:
+	default:
+		b.rest = q.Body
+	}
+	return nil
+}
+
+// reader returns the body for one attempt.
+func (b *requestBody) reader() io.Reader {
+	switch {
+	case b.rest == nil && b.length == 0:
+		return nil
+	case b.rest == nil:
+		return bytes.NewReader(b.first)
+	}
+	return io.MultiReader(bytes.NewReader(b.first), touch{b})
+}
+
+// touch notes that the rest of the body is being read.
+type touch struct{ b *requestBody }
+
+func (t touch) Read(p []byte) (int, error) {
+	t.b.consumed = true
+	return t.b.rest.Read(p)
+}
+
+// forward sends the request to a backend (proxy_handler of mod_proxy.c).
+func (c *call) forward() *problem {
+	q := c.x.Req
+	if prob := c.maxForwards(); prob != nil {
+		return prob
+	}
+	scheme, authority, rest, ok := splitTarget(c.url)
+	if !ok {
+		return &problem{status: 500, err: errors.New("AH01144: no protocol handler for " + visible(c.url))}
+	}
+	if !safeRaw(q.Query) || c.literal && !safeRaw(rest) {
+		return &problem{status: 403}
+	}
+	target := rest
+	if !c.literal {
+		if !c.early {
+			target = canonPath(rest)
+		}
+		if target == "" {
+			target = "/"
+		}
+		if q.HasQ {
+			target += "?" + q.Query
+		}
+	}
+	hold := c.conf.continue100 && q.Body != nil && strings.EqualFold(q.Header.Get("Expect"), "100-continue")
+	if err := c.body.read(q, hold); err != nil {
+		return &problem{status: 400, err: err}
+	}
+	for _, r := range c.conf.headers {
+		if r.m.Request.V {
+			r.apply(&q.Header, c.x, c.start)
+		}
+	}
+	ctx, cancel := context.WithCancel(c.p.ctx)
+	defer cancel()
+	if scheme == "balancer" {
+		sticky := visible(c.url)
+		if q.HasQ && !c.literal {
+			sticky += "?" + q.Query
+		}
+		return c.balance(ctx, c.srv.balancers[authority], target, sticky)
+	}
+	if _, port := hostPort(authority, 80); port < 0 {
+		return &problem{status: 400}
+	}
+	a := &attempt{c: c, target: target, member: c.srv.workerFor(c.url), timeout: c.srv.timeout}
+	a.scheme, a.authority = scheme, authority
+	if a.member == nil {
+		a.fresh = true
+	} else {
+		a.member.Acquire()
+		defer a.member.Release()
+		if t := a.member.Model.Timeout; given(t) {
+			a.timeout = t.V
+		}
+	}
+	_, a.authority, _, _ = splitTarget(c.p.shift(scheme + "://" + authority))
+	resp, prob := a.run(ctx)
+	if prob != nil {
+		return prob
+	}
+	return c.relay(a, resp)
+}
+
+// balance is the failover loop.
+func (c *call) balance(ctx context.Context, b *balancer.Balancer, target, sticky string) *problem {
+	if b == nil {
+		return &problem{status: 500, err: errors.New("AH01144: no balancer for " + visible(c.url))}
+	}
+	req := balancer.StickyRequest{URL: sticky, Header: c.x.Req.Header}
+	for n, most := 0, b.Attempts(); ; n++ {
+		m, ch, err := b.Pick(ctx, req)
+		if err != nil {
+			return &problem{status: 503, err: err}
+		}
+		c.balancerEnv(b, m, ch)
+		prob := c.once(ctx, b, m, target)
+		if prob == nil {
+			return nil
+		}
+		again := prob.status == 503 && !m.Usable() && n < most && !c.body.consumed && !c.x.W.Started()
+		c.p.log.Error("attempt failed", "balancer", b.Name, "member", m.Name, "attempt", n+1,
+			"reason", prob.Error(), "failover", again)
+		prob.err = nil
+		c.failOnStatus(b, m, prob.status)
+		if !again {
+			return prob
+		}
+	}
+}
+
+// once is one attempt at a member, answer included.
+func (c *call) once(ctx context.Context, b *balancer.Balancer, m *balancer.Member, target string) *problem {
+	defer m.Release()
+	scheme, authority, base, ok := splitTarget(m.URL)
+	if !ok {
+		return &problem{status: 500, err: errors.New("AH01144: member without a scheme")}
+	}
+	a := &attempt{c: c, b: b, member: m, scheme: scheme, authority: authority, target: base + target, timeout: c.srv.timeout}
+	if given(m.Model.Timeout) {
+		a.timeout = m.Model.Timeout.V
+	}
+	resp, prob := a.run(ctx)
+	if prob != nil {
+		return prob
+	}
+	status := resp.Status
+	prob = c.relay(a, resp)
+	c.failOnStatus(b, m, status)
+	return prob
+}
+
+// failOnStatus puts the member into error for a status in failonstatus.
+func (c *call) failOnStatus(b *balancer.Balancer, m *balancer.Member, status int) {
+	list := b.Model.FailOnStatus.V
+	if list == "" {
+		return
+	}
+	for f := range strings.FieldsFuncSeq(list, func(r rune) bool { return r == ',' || r == ' ' }) {
+		if n, err := strconv.Atoi(f); err == nil && n == status {
+			m.Fail()
+			c.p.log.Error("AH01174: forcing member into error state by failonstatus", "balancer", b.Name, "member", m.Name, "status", status)
+			return
+		}
+	}
+}
+
+func (c *call) balancerEnv(b *balancer.Balancer, m *balancer.Member, ch balancer.Choice) {
+	x := c.x
+	x.Setenv("BALANCER_NAME", "balancer://"+b.Name)
+	x.Setenv("BALANCER_WORKER_NAME", m.Name)
+	x.Setenv("BALANCER_WORKER_ROUTE", m.Route())
+	if ch.SessionRoute != "" {
+		x.Setenv("BALANCER_SESSION_STICKY", ch.StickyName)
+		x.Setenv("BALANCER_SESSION_ROUTE", ch.SessionRoute)
+	}
+	delete(x.Env, "BALANCER_ROUTE_CHANGED")
+	if ch.RouteChanged {
+		x.Setenv("BALANCER_ROUTE_CHANGED", "1")
+	}
+}
+
+// maxForwards checks and counts down Max-Forwards.
+func (c *call) maxForwards() *problem {
+	q := c.x.Req
+	v, has := q.Header.Lookup("Max-Forwards")
+	n := c.srv.maxFwd
+	if has {
+		i, err := strconv.Atoi(strings.TrimSpace(v))
+		if err != nil || i < 0 {
+			return &problem{status: 400, phrase: proxyErr, reason: "Max-Forwards request header could not be parsed"}
+		}
+		if i == 0 {
+			if q.Method == "TRACE" || q.Method == "OPTIONS" {
+				return c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: "GET,HEAD,POST,OPTIONS"}}, "")
+			}
+			return &problem{status: 400, phrase: proxyErr, reason: "Max-Forwards has reached zero - proxy loop?"}
+		}
+		n = i - 1
+	}
+	if n >= 0 {
+		q.Header.Set("Max-Forwards", strconv.Itoa(n))
+	}
+	return nil
+}
+
+// attempt is one try to get an answer from one backend.
+type attempt struct {
+	c         *call
+	b         *balancer.Balancer // nil for a plain worker
+	member    *balancer.Member   // nil for the generic worker
+	scheme    string
+	authority string // host:port to connect to
+	target    string // encoded path and query
+	timeout   time.Duration
+	fresh     bool // without reuse of connections
+}
+
+func (a *attempt) run(ctx context.Context) (*exchange.Response, *problem) {
+	t := transportOf(a.scheme)
+	if t == nil {
+		return nil, &problem{status: 500, err: errors.New("AH01144: no protocol handler was valid for scheme " + a.scheme)}
+	}
+	return t.roundTrip(ctx, a)
+}
+
+// fail puts the member of a balancer into error.
+func (a *attempt) fail() {
+	if a.b != nil && a.member != nil {
+		a.member.Fail()
+	}
+}
