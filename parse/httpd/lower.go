@@ -33,6 +33,9 @@ type lowerer struct {
 	unmapped []model.Unmapped
 	diags    diag.List
 	tagged   map[*model.Balancer]bool // defined by a <Proxy> tag
+
+	templates map[string][]Arg // of ProxyHCTemplate
+	exprs     map[string]bool  // of ProxyHCExpr
 }
 
 // scope is where a directive stands.
@@ -59,7 +62,8 @@ func (l *lowerer) nodes(nodes []*Node, s *scope) {
 			l.section(n, s)
 			continue
 		}
-		if !l.structure(n, s) && !l.server(n, s) && !l.setting(n, s) && !l.access(n, s) && !l.proxy(n, s) {
+		l.plain(n)
+		if !l.structure(n, s) && !l.server(n, s) && !l.setting(n, s) && !l.access(n, s) && !l.proxy(n, s) && !l.health(n) {
 			l.skip(n)
 		}
 	}

@@ -261,6 +261,7 @@ func (l *lowerer) parameters(n *Node, args []Arg, b *model.Balancer, w *model.Me
 			bad, known = setBalancer(b, p)
 		} else {
 			bad, known = setWorker(w, p)
+			l.healthRef(p, w)
 		}
 		switch {
 		case !known:
@@ -366,14 +367,18 @@ func (l *lowerer) proxySet(n *Node, s *scope) {
 				return
 			}
 		}
+		if l.c.HasIncludesUnresolved {
+			l.parameters(n, args, l.balancer(s.srv, bname, name.Span, false), nil)
+			return
+		}
 		l.bad(n.Span, "`ProxySet` finds no balancer `%s` before this line", name.V)
 		return
 	}
-	if !l.absolute(n, name) {
+	if !l.absolute(n, model.Is(name.V, n.Span)) {
 		return
 	}
 	w := sharing(s.srv.Workers, name.V)
-	if w == nil && s.sec == nil {
+	if w == nil && s.sec == nil && !l.c.HasIncludesUnresolved {
 		l.bad(n.Span, "`ProxySet` finds no worker `%s` before this line", name.V)
 		return
 	}
