@@ -155,16 +155,64 @@ func TestHoldBackIsBounded(t *testing.T) {
 		m := delta(t, a, nil).(*manager)
 		for i := range 5000 {
 			m.process(tribes.Member{}, &message{event: evDelta, id: fmt.Sprint(i), data: make([]byte, 64<<10)})
-			if len(m.held.queue) > holdMessages || m.held.bytes > holdBytes {
-				t.Fatalf("%d messages, %d bytes held", len(m.held.queue), m.held.bytes)
+			if q, b := m.held.size(); q > holdMessages || b > holdBytes {
+				t.Fatalf("%d messages, %d bytes held", q, b)
 			}
 		}
 		time.Sleep(holdTime + time.Millisecond)
 		synctest.Wait()
-		if len(m.held.queue) != 0 || m.held.bytes != 0 {
-			t.Errorf("%d messages, %d bytes held after %v", len(m.held.queue), m.held.bytes, holdTime)
+		if q, b := m.held.size(); q != 0 || b != 0 {
+			t.Errorf("%d messages, %d bytes held after %v", q, b, holdTime)
 		}
 		stop(t, m)
+	})
+}
+
+func (h *holdBack) size() (messages, bytes int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.queue), h.bytes
+}
+
+// A takes B's session over without changing anything and without Access: SESSION_ACCESSED.
+func TestAccessedTellsThePrimaryRole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNet{}
+		a, b := n.add(4001), n.add(4002)
+		ma, mb := delta(t, a, nil), delta(t, b, nil)
+		s, _ := visit(t, ma, "")
+		before := len(b.sent)
+		for range 3 {
+			if err := mb.EndRequest(mb.Find(s.ID())); err != nil {
+				t.Error(err)
+			}
+		}
+		if len(b.sent) != before+1 {
+			t.Fatalf("%d messages", len(b.sent)-before)
+		}
+		m, err := messageOf(object(t, b.sent[before]))
+		if err != nil || m.event != evAccessed || m.id != s.ID() || m.data != nil || s.primary {
+			t.Errorf("%+v, %v, still primary %t", m, err, s.primary)
+		}
+		stop(t, ma, mb)
+	})
+}
+
+// Two members that start at once and ask each other do not wait for the time-out.
+func TestStartingTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNet{delay: func() time.Duration { return time.Millisecond }}
+		a, b := n.add(4001), n.add(4002)
+		var ma, mb Manager
+		done := make(chan struct{})
+		start := time.Now()
+		go func() { defer close(done); ma = delta(t, a, nil) }()
+		mb = delta(t, b, nil)
+		<-done
+		if time.Since(start) > time.Second {
+			t.Errorf("waited %v", time.Since(start))
+		}
+		stop(t, ma, mb)
 	})
 }
 
