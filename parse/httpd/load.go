@@ -38,10 +38,10 @@ type Options struct {
 // Config is a configuration after httpd's first phase.
 type Config struct {
 	Files      []*diag.File
-	Trees      []*Tree // one for each file read, root first
-	Nodes      []*Node // expanded; no comments, blank lines, conditions, includes
-	ServerRoot string  // folder that relative paths are taken from
-	Modules    set     // lower-case names, both spellings, of the modules known at the end
+	Trees      []*Tree         // one for each file read, root first
+	Nodes      []*Node         // expanded; no comments, blank lines, conditions, includes
+	ServerRoot string          // folder that relative paths are taken from
+	Modules    map[string]bool // proxy_module and mod_proxy.c of each module loaded at the end
 
 	// HasIncludesUnresolved says that a file named by Include was not found, so
 	// that the configuration is not complete.

@@ -126,7 +126,11 @@ func (l *lowerer) area(n *Node, s *scope) {
 	s.srv.Sections = append(s.srv.Sections, sec)
 	if sec.Kind.V == "Proxy" && !strings.ContainsAny(sec.Path.V, "*?[") {
 		if name, ok := balancerName(sec.Path.V); ok {
-			l.parameters(n, args[1:], l.balancer(s.srv, name, n.Span, true), nil)
+			b := l.balancer(s.srv, name, n.Span, true)
+			if b.At == n.Span {
+				b.Name.Span = sec.Path.Span
+			}
+			l.parameters(n, args[1:], b, nil)
 		} else if len(args) > 1 {
 			w, _ := l.worker(s.srv, sec.Path.V, args[0].Span, n.Span)
 			l.parameters(n, args[1:], nil, w)

@@ -10,6 +10,10 @@ import (
 
 const scheme = "balancer://"
 
+// maxMembers bounds the workers of one server and the members of one balancer:
+// each new one is compared with all.
+const maxMembers = 10000
+
 // balancerName returns the name in balancer://NAME/path.
 func balancerName(u string) (string, bool) {
 	if len(u) < len(scheme) || !strings.EqualFold(u[:len(scheme)], scheme) {
@@ -47,7 +51,9 @@ func (l *lowerer) worker(srv *model.Server, u string, at, line diag.Span) (w *mo
 		return w, false
 	}
 	w = &model.Member{At: line, URL: model.Is(u, at)}
-	srv.Workers = append(srv.Workers, w)
+	if len(srv.Workers) < maxMembers {
+		srv.Workers = append(srv.Workers, w)
+	}
 	return w, true
 }
 
@@ -345,7 +351,7 @@ func (l *lowerer) member(n *Node, s *scope) {
 	b := l.balancer(s.srv, bname, at, false)
 	m := &model.Member{At: n.Span, URL: v}
 	l.parameters(n, lastOfEach(params), nil, m)
-	if sharing(b.Members, v.V) == nil {
+	if len(b.Members) < maxMembers && sharing(b.Members, v.V) == nil {
 		b.Members = append(b.Members, m)
 	}
 }
