@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"strconv"
@@ -63,12 +64,7 @@ func receiverAddresses(s *model.Setup, offset int) map[*model.Node]string {
 			continue
 		}
 		r := c.EffectiveChannel().Receiver
-		host := "127.0.0.1"
-		if a := r.Address.V; a != "" && a != "auto" {
-			host = a
-		} else if h := n.Host.V; h != "" && !model.IsLoopback(h) {
-			host = h
-		}
+		host := receiverHost(n, r)
 		for i := range max(1, r.AutoBind.V) {
 			addr := net.JoinHostPort(host, strconv.Itoa(r.Port.V+offset+i))
 			if !taken[addr] {
@@ -78,6 +74,19 @@ func receiverAddresses(s *model.Setup, offset int) map[*model.Node]string {
 		}
 	}
 	return out
+}
+
+// receiverHost is the address that the node's receiver announces: for a node of
+// another machine, whose "auto" is not known here, the machine's own.
+func receiverHost(n *model.Node, r *model.Receiver) string {
+	if h := n.Host.V; r.Address.V == "auto" && h != "" && !model.IsLoopback(h) {
+		return h
+	}
+	ip, err := tribes.HostAddress(context.Background(), r.Address.V)
+	if err != nil {
+		return r.Address.V // the node itself reports it when it binds
+	}
+	return ip.String()
 }
 
 // allLocal reports whether every node runs on this machine, as far as is known.

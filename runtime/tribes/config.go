@@ -78,7 +78,7 @@ func settingsOf(c *model.Cluster, o Options) (settings, error) {
 	}
 	s := settings{
 		mcast: true, group: net.JoinHostPort(mb.Address.Or("228.0.0.4"), strconv.Itoa(mb.Port.Or(45564)+o.PortOffset)),
-		bind: mb.Bind.V, ttl: mb.TTL.V, loopback: !mb.LoopOff.V,
+		bind: mb.Bind.V, ttl: mb.TTL.Or(-1), loopback: !mb.LoopOff.V,
 		frequency: ms(mb.Frequency.Or(500)), dropTime: ms(mb.DropTime.Or(3000)),
 		recovery: mb.Recovery.Or(true), recoveryN: mb.RecoveryN.Or(10), recoverySleep: ms(mb.RecoveryT.Or(5000)),
 		address: rc.Address.Or("auto"), port: rc.Port.Or(4000) + o.PortOffset, autoBind: max(1, rc.AutoBind.Or(100)),

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"sync"
 	"time"
 )
@@ -56,7 +57,11 @@ func (m *mcast) count(err error) int {
 }
 
 func (c *Channel) join(ctx context.Context) (io.ReadWriteCloser, error) {
-	return c.tr.Join(ctx, c.cfg.group, c.cfg.bind, c.cfg.ttl, c.cfg.loopback)
+	ttl := c.cfg.ttl
+	if ttl < 0 && net.IP(c.Local().Host).IsLoopback() {
+		ttl = 0 // nobody beyond this host could connect to the address we announce
+	}
+	return c.tr.Join(ctx, c.cfg.group, c.cfg.bind, ttl, c.cfg.loopback)
 }
 
 // startMcast starts the receiver, then the sender, with Tomcat's pauses of twice

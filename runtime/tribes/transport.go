@@ -26,7 +26,8 @@ type Transport interface {
 	// Join joins the multicast group at "address:port". One Read gives one
 	// datagram, also of this process unless loopback is off; one Write sends one
 	// to the group. Close ends a pending Read. bind is the address of the
-	// interface to use, or ""; ttl 0 leaves the system's default.
+	// interface to use, or ""; ttl 0 keeps datagrams on this host, -1 leaves the
+	// system's default.
 	Join(ctx context.Context, group, bind string, ttl int, loopback bool) (io.ReadWriteCloser, error)
 }
 
@@ -90,7 +91,7 @@ func (network) Join(ctx context.Context, group, bind string, ttl int, loopback b
 	if err == nil {
 		err = p.SetMulticastLoopback(loopback)
 	}
-	if err == nil && ttl > 0 {
+	if err == nil && ttl >= 0 {
 		err = p.SetMulticastTTL(ttl)
 	}
 	if err != nil {
@@ -136,7 +137,7 @@ func interfaceOf(bind string) (*net.Interface, error) {
 }
 
 // MulticastWorks tells whether this machine can send a datagram to the group and
-// receive it itself. It waits at most half a second.
+// receive it itself; the datagram does not leave the host. It waits at most half a second.
 func MulticastWorks(addr string, port int) error {
 	return multicastWorks(addr, port, "")
 }
