@@ -99,10 +99,10 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return report(stderr, k.Run(&app{ctx, stdin, stdout, stderr}))
+	return exitCode(stderr, k.Run(&app{ctx, stdin, stdout, stderr}))
 }
 
-func report(stderr io.Writer, err error) int {
+func exitCode(stderr io.Writer, err error) int {
 	if err == nil {
 		return exitOK
 	}
