@@ -34,8 +34,8 @@ const (
 )
 
 // Reader reads one stream that is wholly in memory. The first error stays: all
-// later reads give zero values, and Err reports it. The values do not refer to
-// the input, except for nothing: bytes are copied.
+// later reads give zero values, and Err reports it. No value refers to the input:
+// bytes are copied.
 type Reader struct {
 	in      []byte
 	pos     int

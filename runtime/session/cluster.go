@@ -29,6 +29,11 @@ type Cluster struct {
 	answering chan struct{} // limits the answers being sent at the same time
 }
 
+var (
+	_ Channel         = (*tribes.Channel)(nil)
+	_ tribes.Listener = (*Cluster)(nil)
+)
+
 const (
 	maxAnswers     = 8
 	optAsync       = tribes.SendOptions(8) // fixed for GET_ALL_SESSIONS and "no RPC channel"

@@ -39,7 +39,8 @@ type Manager interface {
 // ErrTooMany is returned by Create when MaxActive sessions exist.
 var ErrTooMany = errors.New("too many active sessions")
 
-// Config configures a manager; the names in Tomcat's DeltaManager are close.
+// Config configures a manager. What it says about replication is for NewDelta; the meanings are those of
+// the attributes of Tomcat's ClusterManagerBase and DeltaManager.
 type Config struct {
 	Context              string        // HOST#PATH, as "localhost#/app"
 	JVMRoute             string        // suffix of the ids made here, without the dot
