@@ -148,26 +148,16 @@ func (c *call) ajpRequest(a *attempt) *ajp.Request {
 	if a.member != nil {
 		r.Secret = a.member.Model.Secret.V
 	}
-	h := make(exchange.Header, 0, len(q.Header)+4)
-	named := connectionNames(q.Header)
+	// httpd's AJP handler sends the client's lines as they came, those of the
+	// connection included, and adds none of its own.
+	h := make(exchange.Header, 0, len(q.Header))
 	for _, f := range q.Header {
-		if hopByHop(f.Name, named) && !strings.EqualFold(f.Name, "Transfer-Encoding") || strings.EqualFold(f.Name, "TE") || strings.EqualFold(f.Name, "Expect") {
-			continue
+		if !strings.EqualFold(f.Name, "Expect") {
+			h = append(h, f)
 		}
-		if strings.EqualFold(f.Name, "Content-Length") || c.body.length >= 0 && strings.EqualFold(f.Name, "Transfer-Encoding") {
-			continue
-		}
-		h = append(h, f)
 	}
-	if c.conf.addHeaders {
-		appendValue(&h, "X-Forwarded-For", r.RemoteAddr)
-		if v := q.Header.Get("Host"); v != "" {
-			appendValue(&h, "X-Forwarded-Host", v)
-		}
-		appendValue(&h, "X-Forwarded-Server", c.srv.name)
-	}
-	if c.body.length >= 0 && !c.body.none {
-		h.Add("Content-Length", strconv.FormatInt(c.body.length, 10))
+	if q.Body != nil {
+		r.Length = q.Length
 	}
 	r.Header = h
 	for k, v := range c.x.Env {
