@@ -57,12 +57,9 @@ func (n *Node) newConnector(c *model.Connector, e *engine) (*connector, error) {
 	}
 	if kind == "http" {
 		k.http = &http.Server{
-			Handler: k, ReadHeaderTimeout: max(timeout, 0), IdleTimeout: max(keep, 0),
+			Handler: k, ReadHeaderTimeout: max(timeout, 0), IdleTimeout: keep, // negative: none
 			MaxHeaderBytes: c.MaxHeaderSize.Or(8192),
 			ErrorLog:       slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
-		}
-		if keep < 0 {
-			k.http.IdleTimeout = 24 * time.Hour // 0 would stand for ReadHeaderTimeout
 		}
 		return k, nil
 	}
