@@ -357,6 +357,44 @@ func TestTimeouts(t *testing.T) {
 	})
 }
 
+// A proxy in a handler reads the body and writes the answer at the same time.
+func TestReadWhileWriting(t *testing.T) {
+	l := start(t, &Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pr, pw := io.Pipe()
+		go func() { _, err := io.Copy(pw, r.Body); pw.CloseWithError(err) }()
+		io.Copy(w, pr)
+	})})
+	c := NewConn(l.dial(), Options{Timeout: 10 * time.Second})
+	defer c.Close()
+	want := bytes.Repeat([]byte("0123456789"), 50_000)
+	req := get()
+	req.Method, req.Body, req.Length = "POST", bytes.NewReader(want), -1
+	req.Header.Add("Transfer-Encoding", "chunked")
+	resp, err := c.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(resp.Body); err != nil || !bytes.Equal(got, want) || !c.Reusable() {
+		t.Fatalf("%d bytes, %v", len(got), err)
+	}
+}
+
+// An answer whose headers are too large becomes a 500 and ends the connection.
+func TestLargeAnswerHead(t *testing.T) {
+	l := start(t, &Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X", strings.Repeat("x", 9000))
+	})})
+	c := NewConn(l.dial(), Options{})
+	defer c.Close()
+	resp, err := c.Do(get())
+	if err != nil || resp.Status != 500 {
+		t.Fatal(resp, err)
+	}
+	if _, err := io.ReadAll(resp.Body); err != nil || c.Reusable() {
+		t.Error(err)
+	}
+}
+
 func TestAbortAndPanic(t *testing.T) {
 	gone := make(chan error, 1)
 	l := start(t, &Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

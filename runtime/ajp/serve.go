@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"clowder/runtime/exchange"
@@ -64,14 +66,17 @@ type serverConn struct {
 	r       *bufio.Reader
 	size    int
 	discard int
-	out     []byte
 	idle    bool // under Server.mu
-	writeOK bool
+
+	// A handler may read the body and write the answer in two goroutines.
+	writing sync.Mutex
+	out     []byte
+	broken  bool // a write failed
 }
 
 func newServerConn(s *Server, c net.Conn) *serverConn {
 	size := packetSize(s.PacketSize)
-	return &serverConn{s: s, c: c, size: size, r: bufio.NewReaderSize(c, size), writeOK: true}
+	return &serverConn{s: s, c: c, size: size, r: bufio.NewReaderSize(c, size)}
 }
 
 func (sc *serverConn) deadline(d time.Duration) {
@@ -82,17 +87,21 @@ func (sc *serverConn) deadline(d time.Duration) {
 	sc.c.SetReadDeadline(t)
 }
 
-func (sc *serverConn) send(b []byte) error {
-	if !sc.writeOK {
+// send writes the packets that encode appends to the connection's buffer.
+func (sc *serverConn) send(encode func(b []byte) []byte) error {
+	sc.writing.Lock()
+	defer sc.writing.Unlock()
+	if sc.broken {
 		return net.ErrClosed
 	}
+	b := encode(sc.out[:0])
 	if d := sc.s.ConnectionTimeout; d > 0 {
 		sc.c.SetWriteDeadline(time.Now().Add(d))
 	}
 	_, err := sc.c.Write(b)
 	sc.out = b[:0]
 	if err != nil {
-		sc.writeOK = false
+		sc.broken = true
 	}
 	return err
 }
@@ -121,7 +130,7 @@ func (sc *serverConn) serve() {
 			return
 		}
 		if len(p) == 1 && p[0] == TypePing {
-			if sc.send(AppendPong(sc.out[:0])) != nil {
+			if sc.send(AppendPong) != nil {
 				return
 			}
 			continue
@@ -214,6 +223,10 @@ func (sc *serverConn) request(p []byte) bool {
 	if !ok {
 		return false
 	}
+	// A read that another goroutine still does comes to its end first.
+	body.Close()
+	body.mu.Lock()
+	defer body.mu.Unlock()
 	if body.pending() {
 		// AjpProcessor.finishResponse swallows the unread body packet.
 		sc.deadline(s.ConnectionTimeout)
@@ -300,18 +313,21 @@ func (s *Server) httpRequest(r *Request) (*http.Request, error) {
 // packet of a body of known length comes unasked.
 type requestBody struct {
 	sc     *serverConn
+	closed atomic.Bool
+	mu     sync.Mutex // held while reading
 	rest   []byte
 	first  bool
 	asked  bool
 	ended  bool
-	closed bool
 	err    error
 }
 
 func (b *requestBody) pending() bool { return b.err == nil && !b.ended && (b.first || b.asked) }
 
 func (b *requestBody) Read(p []byte) (int, error) {
-	if b.closed {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed.Load() {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	for len(b.rest) == 0 {
@@ -322,7 +338,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		}
 		if !b.first {
-			if b.err = b.sc.send(AppendGetBody(b.sc.out[:0], b.sc.size-6)); b.err != nil {
+			if b.err = b.sc.send(func(out []byte) []byte { return AppendGetBody(out, b.sc.size-6) }); b.err != nil {
 				return 0, b.err
 			}
 			b.asked = true
@@ -353,7 +369,7 @@ func (b *requestBody) receive() error {
 }
 
 func (b *requestBody) Close() error {
-	b.closed = true
+	b.closed.Store(true)
 	return nil
 }
 

@@ -104,15 +104,19 @@ func (w *writer) commit() {
 		}
 	}
 	// Tomcat sends the number as the reason.
-	b, err := AppendHeaders(w.sc.out[:0], w.status, strconv.Itoa(w.status), orderedHeader(w.header), w.sc.size)
-	if err != nil {
-		// AjpProcessor: headers larger than a packet turn into an error without them.
-		w.sc.s.log().Error("ajp: answer's headers do not fit into a packet")
-		b, _ = AppendHeaders(w.sc.out[:0], http.StatusInternalServerError, "500", nil, w.sc.size)
-		w.err = err
-	}
-	if e := w.sc.send(b); e != nil && w.err == nil {
+	e := w.sc.send(func(out []byte) []byte {
+		b, err := AppendHeaders(out, w.status, strconv.Itoa(w.status), orderedHeader(w.header), w.sc.size)
+		if err != nil {
+			// AjpProcessor: headers larger than a packet turn into an error without them.
+			w.err = err
+			b, _ = AppendHeaders(out, http.StatusInternalServerError, "500", nil, w.sc.size)
+		}
+		return b
+	})
+	if e != nil {
 		w.err = e
+	} else if w.err != nil {
+		w.sc.s.log().Error("ajp: the answer's headers do not fit into a packet", "err", w.err)
 	}
 }
 
@@ -120,7 +124,7 @@ func (w *writer) commit() {
 func (w *writer) push() {
 	w.commit()
 	if len(w.buf) > 0 && w.err == nil {
-		w.err = w.sc.send(AppendSendBody(w.sc.out[:0], w.buf))
+		w.err = w.sc.send(func(b []byte) []byte { return AppendSendBody(b, w.buf) })
 	}
 	w.buf = w.buf[:0]
 }
@@ -132,7 +136,7 @@ func (w *writer) Flush() { w.FlushError() }
 func (w *writer) FlushError() error {
 	w.push()
 	if w.err == nil {
-		w.err = w.sc.send(AppendSendBody(w.sc.out[:0], nil))
+		w.err = w.sc.send(func(b []byte) []byte { return AppendSendBody(b, nil) })
 	}
 	return w.err
 }
@@ -146,11 +150,8 @@ func (w *writer) finish(reuse bool) bool {
 		w.header.Set("Content-Length", strconv.FormatInt(w.count, 10))
 	}
 	w.push()
-	if !w.sc.writeOK {
-		return false
-	}
 	if w.err != nil || !w.head && !w.bodyless() && w.length >= 0 && w.count < w.length {
 		reuse = false
 	}
-	return w.sc.send(AppendEnd(w.sc.out[:0], reuse)) == nil && reuse
+	return w.sc.send(func(b []byte) []byte { return AppendEnd(b, reuse) }) == nil && reuse
 }
