@@ -65,3 +65,16 @@ func ShiftURL(u string, offset int) string {
 	}
 	return before + host + ":" + strconv.Itoa(port+offset) + path
 }
+
+// SplitName cuts a member's URL into scheme, host and port.
+func SplitName(u string) (scheme, host string, port int) {
+	before, authority, _ := splitURL(u)
+	scheme = strings.TrimSuffix(before, "://")
+	host, port = authority, DefaultPort(scheme)
+	if i := strings.LastIndexByte(authority, ':'); i >= 0 && !strings.HasSuffix(authority, "]") {
+		if n, err := strconv.Atoi(authority[i+1:]); err == nil {
+			host, port = authority[:i], n
+		}
+	}
+	return scheme, host, port
+}

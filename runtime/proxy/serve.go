@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,6 +86,8 @@ func (c *call) run() *problem {
 	switch {
 	case c.url != "":
 		return c.forward()
+	case c.conf.handler == "balancer-manager" && !slices.Contains([]string{"GET", "HEAD", "POST", "OPTIONS"}, q.Method):
+		return &problem{status: 405}
 	case c.conf.handler == "balancer-manager":
 		c.p.manager.Serve(c.watch(), c.view())
 		return nil
