@@ -79,8 +79,7 @@ func Start(ctx context.Context, s *model.Setup, o Options) (*Running, error) {
 
 func (r *Running) start(ctx context.Context, s *model.Setup, c selection, peers map[*model.Node][]string, o Options) error {
 	for _, n := range c.nodes {
-		log := o.Log.With("node", n.Name.V)
-		nd, err := node.New(n, node.Options{App: o.App, PortOffset: o.PortOffset, Log: log, LogDir: o.LogDir, StaticPeers: peers[n]})
+		nd, err := node.New(n, node.Options{App: o.App, PortOffset: o.PortOffset, Log: o.Log, LogDir: o.LogDir, StaticPeers: peers[n]})
 		if err != nil {
 			return fmt.Errorf("node %s: %w", n.Name.V, err)
 		}
@@ -101,19 +100,32 @@ func (r *Running) start(ctx context.Context, s *model.Setup, c selection, peers 
 	return nil
 }
 
-// watch closes Done when every node was told to stop by its shutdown port and no
-// balancer runs in this process.
+// watch stops each node that its shutdown port told to stop. When no balancer
+// runs in this process, the last one closes Done.
 func (r *Running) watch() {
-	if len(r.nodes) == 0 {
-		return
-	}
+	var wg sync.WaitGroup
 	for _, n := range r.nodes {
-		<-n.Done()
+		wg.Go(func() {
+			select {
+			case <-n.Done():
+			case <-r.done:
+				return
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), nodeDrain)
+			defer cancel()
+			if err := n.Stop(ctx); err != nil {
+				r.log.Warn("stopping a node", "err", err)
+			}
+		})
 	}
-	if len(r.fronts) == 0 {
+	wg.Wait()
+	if len(r.fronts) == 0 && len(r.nodes) > 0 {
 		r.finish()
 	}
 }
+
+// nodeDrain is how long a node that got its shutdown command waits for requests.
+const nodeDrain = 10 * time.Second
 
 func (r *Running) finish() { r.once.Do(func() { close(r.done) }) }
 

@@ -22,15 +22,17 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"get":        cmdGet,
 	"newsession": cmdNewSession,
 	"todaylog":   cmdTodayLog,
+	"shutdown":   cmdShutdown,
 }
 
 // cmdOffset finds a port offset at which the story's ports are free and sets
-// OFFSET, HTTP (the balancer's port), S1 and S2 (AJP ports of two nodes).
+// OFFSET, HTTP (the balancer's port), S1 and S2 (AJP ports of two nodes) and
+// SHUTDOWN1.
 func cmdOffset(ts *testscript.TestScript, _ bool, _ []string) {
 	for range 100 {
 		offset := 1000 + rand.IntN(14000)
 		if free(offset+80, offset+8001, offset+8101, offset+8301, offset+8302, offset+8303, offset+4001) {
-			for name, port := range map[string]int{"OFFSET": 0, "HTTP": 80, "S1": 8301, "S2": 8302} {
+			for name, port := range map[string]int{"OFFSET": 0, "HTTP": 80, "S1": 8301, "S2": 8302, "SHUTDOWN1": 8001} {
 				ts.Setenv(name, strconv.Itoa(offset+port))
 			}
 			return
@@ -99,4 +101,22 @@ func cmdTodayLog(ts *testscript.TestScript, _ bool, _ []string) {
 		_, err := io.WriteString(ts.Stdout(), ts.ReadFile(l))
 		ts.Check(err)
 	}
+}
+
+// cmdShutdown sends a word to a shutdown port and waits until the port is closed.
+func cmdShutdown(ts *testscript.TestScript, _ bool, args []string) {
+	addr := net.JoinHostPort("localhost", args[0])
+	c, err := net.Dial("tcp", addr)
+	ts.Check(err)
+	_, err = io.WriteString(c, args[1])
+	ts.Check(err)
+	c.Close()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if c, err := net.Dial("tcp", addr); err != nil {
+			return
+		} else {
+			c.Close()
+		}
+	}
+	ts.Fatalf("port %s is still open", args[0])
 }
