@@ -277,7 +277,6 @@ func (m *Manager) Status(x *exchange.Exchange, v View) {
 		return
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\nServerVersion: %s\nServerUptimeSeconds: %d\n", v.ServerName, m.o.Server, int(time.Since(m.o.Started)/time.Second))
 	for i, bal := range v.Balancers {
 		fmt.Fprintf(&b, "ProxyBalancer[%d]Name: balancer://%s\n", i, bal.Name)
 		for j, w := range bal.Members() {

@@ -109,7 +109,8 @@ func xmlPage(v View) string {
 			tag(&b, 6, "nonce", bal.Nonce)
 		}
 		if s.Sticky != "" {
-			tag(&b, 6, "stickysession", s.Sticky)
+			name, _, _ := strings.Cut(s.Sticky, "|")
+			tag(&b, 6, "stickysession", name)
 			tag(&b, 6, "nofailover", onOff(s.NoFailover))
 		}
 		fmt.Fprintf(&b, "      <httpd:timeout>%d</httpd:timeout>", s.Timeout/time.Second)

@@ -50,7 +50,7 @@ func (p *Proxy) openLogs(s *server, main, v *model.Server) error {
 	return nil
 }
 
-// line writes the access log lines of a finished request.
+// logAccess writes the access log lines of a finished request.
 func (c *call) logAccess() {
 	for _, l := range c.srv.logs {
 		io.WriteString(l.w, c.logLine(l.format)+"\n")

@@ -119,6 +119,9 @@ func (c *call) forward() *problem {
 		}
 		return c.balance(ctx, c.srv.balancers[authority], target, sticky)
 	}
+	if i := strings.LastIndexByte(authority, ':'); i >= 0 && !strings.HasSuffix(authority, "]") && strings.Trim(authority[i+1:], "0123456789") != "" {
+		return &problem{status: 500, phrase: proxyErr, reason: "DNS lookup failure for: " + authority}
+	}
 	if _, port := hostPort(authority, 80); port < 0 {
 		return &problem{status: 400}
 	}

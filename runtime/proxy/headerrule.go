@@ -41,7 +41,7 @@ func (r *headerRule) apply(h *exchange.Header, x *exchange.Exchange, start time.
 			return
 		}
 	} else if strings.HasPrefix(r.m.Cond.V, "expr=") {
-		return // expressions are not evaluated; New warns about them
+		return // expressions are not evaluated: New warns, the rule never applies
 	}
 	name := r.m.Name.V
 	old, has := h.Lookup(name)

@@ -94,8 +94,7 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 
 func (s *server) addMappings(m *model.Server) error {
 	add := func(r *rule) {
-		if name, path, ok := balancerName(r.target); ok {
-			_ = path
+		if name, _, ok := balancerName(r.target); ok {
 			s.paths[name] = r.prefix
 		}
 	}

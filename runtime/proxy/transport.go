@@ -306,7 +306,7 @@ func (c *call) clientHeader(h exchange.Header) exchange.Header {
 	return h
 }
 
-// deadline is how long a CPING may take.
+// ping is how long a CPING may take, 0 for none.
 func (a *attempt) ping() time.Duration {
 	if a.member != nil && given(a.member.Model.Ping) {
 		return a.member.Model.Ping.V
