@@ -353,7 +353,7 @@ func TestReplication(t *testing.T) {
 	ports := freePorts(t, 2)
 	start := func(i int) *Node {
 		m := testNode(fmt.Sprintf("s%d", i+1))
-		m.Services[0].Engine.Cluster = &model.Cluster{SendOptions: num(6), Manager: &model.Manager{StateTimeout: num(2)}, Channel: &model.Channel{
+		m.Services[0].Engine.Cluster = &model.Cluster{SendOptions: num(6), Manager: &model.Manager{StateTimeout: num(60)}, Channel: &model.Channel{
 			Receiver: &model.Receiver{Address: str("127.0.0.1"), Port: num(ports[i]), AutoBind: num(1)}}}
 		return run(t, m, Options{StaticPeers: []string{fmt.Sprintf("127.0.0.1:%d", ports[1-i])}})
 	}

@@ -41,9 +41,8 @@ const (
 	outcomeGone
 )
 
-func same(a, b tribes.Member) bool {
-	return a.Port == b.Port && a.UniqueID == b.UniqueID && slices.Equal(a.Host, b.Host)
-}
+// same compares as the channel does: a static peer's unique id may not be known yet.
+func same(a, b tribes.Member) bool { return a.Same(b) }
 
 // enqueue keeps the message for after the transfer; false when there is none.
 // The member that was asked for the state may ask for ours at the same time: it
