@@ -28,6 +28,9 @@ func unhex(c byte) (byte, bool) {
 // decodePath decodes %XX once. The status is 0, 400 for a broken sequence or a
 // control character, 404 for %00 and a %2F that is not allowed (ap_unescape_url).
 func decodePath(p string, s slashes) (string, int) {
+	if strings.IndexByte(p, 0) >= 0 {
+		return "", 400 // the front lets none through
+	}
 	if strings.IndexByte(p, '%') < 0 {
 		return p, 0
 	}
@@ -89,8 +92,7 @@ func normalPath(p string, merge bool) (string, bool) {
 			if len(out) == 0 {
 				return "", false
 			}
-			k := strings.LastIndexByte(string(out), '/')
-			out = out[:k]
+			out = out[:max(strings.LastIndexByte(string(out), '/'), 0)]
 			if last {
 				out = append(out, '/')
 			}

@@ -122,6 +122,8 @@ func FuzzPath(f *testing.F) {
 	f.Add("/a/%2e%2e/b//c%2Fd/.")
 	f.Add("/%")
 	f.Add("/..")
+	f.Add("0/..")
+	f.Add("/\x00 ")
 	f.Fuzz(func(t *testing.T, raw string) {
 		p, status := decodePath(raw, slashesNoDecode)
 		if status != 0 {

@@ -35,7 +35,7 @@ var proven = map[string]int{
 	"header":   16,
 	"lb":       18,
 	"legacy":   3,
-	"manager":  5,
+	"manager":  13,
 	"match":    25,
 	"merge":    6,
 	"override": 5,
