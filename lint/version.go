@@ -41,8 +41,6 @@ func (r Range) Contains(version string) bool {
 	return AtLeast(version, r.From) && (r.Below == "" || !AtLeast(version, r.Below))
 }
 
-func (r Range) open() bool { return r.From == "" && r.Below == "" }
-
 func leadingDigits(s string) string {
 	i := 0
 	for i < len(s) && s[i] >= '0' && s[i] <= '9' {

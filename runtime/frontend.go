@@ -17,7 +17,6 @@ type frontend struct {
 	proxy     *proxy.Proxy
 	servers   []*front.Server
 	addresses map[string]string
-	failed    chan error
 }
 
 func startFrontEnd(f *model.FrontEnd, o Options) (*frontend, error) {

@@ -170,7 +170,7 @@ func ErrorPage(w http.ResponseWriter, status int) {
 // check applies what AjpProcessor.prepareRequest refuses with 403.
 func (s *Server) check(r *Request) int {
 	for _, a := range r.Attributes {
-		if !knownAttributes[a.Name] && !wholeMatch(s.AllowedAttributes, a.Name) {
+		if !knownAttributes[a.Name] && !s.allows(a.Name) {
 			s.log().Warn("ajp: request attribute refused; see allowedRequestAttributesPattern", "name", a.Name)
 			return http.StatusForbidden
 		}
@@ -182,14 +182,14 @@ func (s *Server) check(r *Request) int {
 	return 0
 }
 
-func wholeMatch(re *regexp.Regexp, s string) bool {
-	if re == nil {
+// allows reports whether the pattern of allowed attributes matches the whole name,
+// as Pattern.matcher(name).matches() in AjpProcessor.
+func (s *Server) allows(name string) bool {
+	if s.AllowedAttributes == nil {
 		return false
 	}
-	re = re.Copy()
-	re.Longest()
-	loc := re.FindStringIndex(s)
-	return loc != nil && loc[0] == 0 && loc[1] == len(s)
+	s.compile.Do(func() { s.allowed = regexp.MustCompile("^(?:" + s.AllowedAttributes.String() + ")$") })
+	return s.allowed.MatchString(name)
 }
 
 // request answers one request and reports whether the connection may be used on.

@@ -43,6 +43,9 @@ type Server struct {
 	closing   bool
 	wg        sync.WaitGroup
 	done      chan struct{}
+
+	compile sync.Once
+	allowed *regexp.Regexp // AllowedAttributes, anchored
 }
 
 // ErrServerClosed is returned by Serve after Shutdown or Close.
