@@ -228,8 +228,14 @@ func TestBrokenInput(t *testing.T) {
 	}
 }
 
-// backend plays answers to a client.
+// backend plays answers to a client, then closes the connection.
 func backend(t *testing.T, answers []byte, o Options) *Conn {
+	return openBackend(t, answers, o, false)
+}
+
+// openBackend leaves the connection open when told to: a client that answers
+// must not meet a closed pipe before it has seen all packets.
+func openBackend(t *testing.T, answers []byte, o Options, open bool) *Conn {
 	a, b := net.Pipe()
 	t.Cleanup(func() { a.Close(); b.Close() })
 	go func() {
@@ -237,7 +243,7 @@ func backend(t *testing.T, answers []byte, o Options) *Conn {
 		b.Read(buf)
 		go io.Copy(io.Discard, b)
 		b.Write(answers)
-		if !bytes.HasSuffix(answers, []byte("hang")) {
+		if !open && !bytes.HasSuffix(answers, []byte("hang")) {
 			b.Close()
 		}
 	}()
@@ -265,7 +271,7 @@ func TestClientFailures(t *testing.T) {
 		"long":        {[]byte{0x41, 0x42, 0xff, 0xff}, PhaseWait, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := backend(t, tt.in, Options{})
+			c := openBackend(t, tt.in, Options{}, name == "asked twice")
 			resp, err := c.Do(get())
 			if err == nil {
 				_, err = io.ReadAll(resp.Body)
