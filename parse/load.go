@@ -147,6 +147,7 @@ func (l *loader) httpd(f *diag.File) {
 	front, unmapped, more := httpd.Lower(cfg)
 	l.add(diags)
 	l.add(more)
+	markGuards(cfg, unmapped)
 	s := l.r.Setup
 	s.Files = append(s.Files, cfg.Files...)
 	s.Unmapped = append(s.Unmapped, unmapped...)

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 
 	"clowder/parse/model"
 	"clowder/runtime/front"
@@ -19,9 +23,9 @@ type frontend struct {
 	addresses map[string]string
 }
 
-func startFrontEnd(f *model.FrontEnd, o Options) (*frontend, error) {
+func startFrontEnd(f *model.FrontEnd, noFiles bool, o Options) (*frontend, error) {
 	log := o.Log.With("balancer", f.Name.V)
-	p, err := proxy.New(f, proxy.Options{PortOffset: o.PortOffset, Log: log})
+	p, err := proxy.New(f, proxy.Options{PortOffset: o.PortOffset, Log: log, NoFiles: noFiles, AccessLog: accessLogs(o.LogDir)})
 	if err != nil {
 		return nil, err
 	}
@@ -67,4 +71,24 @@ func (f *frontend) stop(ctx context.Context) error {
 	}
 	f.proxy.Close()
 	return errors.Join(errs...)
+}
+
+// accessLogs opens what a CustomLog names, relative names below dir; without a
+// directory no access log is written.
+func accessLogs(dir string) func(string) (io.Writer, error) {
+	if dir == "" {
+		return nil
+	}
+	return func(name string) (io.Writer, error) {
+		if strings.HasPrefix(name, "|") {
+			return nil, fmt.Errorf("CustomLog %q: logs into a program are not supported", name)
+		}
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(dir, name)
+		}
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return nil, err
+		}
+		return os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+	}
 }

@@ -33,6 +33,7 @@ type Options struct {
 	Membership Membership
 	LogDir     string       // where access logs with relative directories go; "" writes none
 	App        http.Handler // what the nodes answer with; nil is the counter page
+	Unguarded  bool         // run in spite of access rules that cannot be enforced
 	Log        *slog.Logger // nil discards
 }
 
@@ -64,6 +65,9 @@ func Start(ctx context.Context, s *model.Setup, o Options) (*Running, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := guards(s, chosen, o.Unguarded); err != nil {
+		return nil, err
+	}
 	peers, err := planMembership(s, chosen.nodes, o)
 	if err != nil {
 		return nil, err
@@ -90,7 +94,7 @@ func (r *Running) start(ctx context.Context, s *model.Setup, c selection, peers 
 		r.Pieces = append(r.Pieces, Piece{n.Name.V, nd.Addrs()})
 	}
 	for _, f := range c.fronts {
-		fe, err := startFrontEnd(f, o)
+		fe, err := startFrontEnd(f, hasFileGuards(s), o)
 		if err != nil {
 			return fmt.Errorf("balancer %s: %w", f.Name.V, err)
 		}

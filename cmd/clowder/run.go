@@ -52,11 +52,14 @@ func (c *runCmd) Run(a *app) error {
 		}
 	}
 	running, err := runtime.Start(a.ctx, r.Setup, runtime.Options{
-		Only: c.Only, PortOffset: c.PortOffset, Membership: runtime.Membership(c.Membership), LogDir: c.LogDir, Log: log,
+		Only: c.Only, PortOffset: c.PortOffset, Membership: runtime.Membership(c.Membership), LogDir: c.LogDir, Log: log, Unguarded: c.Force,
 	})
 	if err != nil {
 		if a.ctx.Err() != nil {
 			return a.ctx.Err()
+		}
+		if errors.Is(err, runtime.ErrUnguarded) {
+			return codeError{exitFindings, err}
 		}
 		return err
 	}

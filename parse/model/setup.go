@@ -24,6 +24,9 @@ type App struct {
 type Unmapped struct {
 	Span diag.Span
 	What string // "RewriteMap", "Connector attribute bindOnInit"
+
+	Guard     bool // restricts who may send requests: a run without it would be more open
+	FileGuard bool // restricts access to files only
 }
 
 // Node returns the node of that name, or nil.

@@ -34,6 +34,9 @@ type Options struct {
 	Server     string       // Server field of answers without one; "" is "clowder"
 	// Dial replaces the dialer of every backend.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// NoFiles answers 404 for what would come from DocumentRoot: for setups whose
+	// access rules for files are not known here.
+	NoFiles bool
 	// AccessLog opens what a CustomLog names; nil writes no access logs. The
 	// writer is closed by Close if it is an io.Closer, and written to by many
 	// goroutines, one line for each call.

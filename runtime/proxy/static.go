@@ -37,7 +37,7 @@ func (c *call) static() *problem {
 
 // localFile reads a file below DocumentRoot; os.Root keeps links from leading out.
 func (c *call) localFile(p string) (text, kind string, ok bool) {
-	if c.srv.docRoot == "" || strings.IndexByte(p, 0) >= 0 {
+	if c.p.o.NoFiles || c.srv.docRoot == "" || strings.IndexByte(p, 0) >= 0 {
 		return "", "", false
 	}
 	root, err := os.OpenRoot(c.srv.docRoot)

@@ -1,0 +1,66 @@
+package parse
+
+import (
+	"strings"
+
+	"clowder/parse/diag"
+	"clowder/parse/httpd"
+	"clowder/parse/model"
+)
+
+// accessWords are the directives that restrict who may see something, lower case.
+var accessWords = map[string]bool{
+	"require": true, "order": true, "allow": true, "deny": true, "satisfy": true,
+	"requireall": true, "requireany": true, "requirenone": true, "authtype": true, "sslrequire": true,
+	"sslrequiressl": true, "sslverifyclient": true, "allowmethods": true,
+}
+
+// fileSections apply to files only, not to what is proxied (httpd manual, Configuration Sections).
+var fileSections = map[string]bool{"directory": true, "directorymatch": true, "files": true, "filesmatch": true}
+
+// markGuards finds what the model does not hold although it restricts access, so
+// that nobody runs the setup more open than httpd would.
+func markGuards(cfg *httpd.Config, unmapped []model.Unmapped) {
+	nodes := map[model.Unmapped]*httpd.Node{}
+	httpd.Walk(cfg.Nodes, func(n *httpd.Node) bool {
+		nodes[model.Unmapped{Span: n.Span}] = n
+		return true
+	})
+	for i := range unmapped {
+		n := nodes[model.Unmapped{Span: unmapped[i].Span}]
+		trimIndent(&unmapped[i].Span)
+		if n == nil || !restricts(n) {
+			continue
+		}
+		if inFileSection(n) {
+			unmapped[i].FileGuard = true
+		} else {
+			unmapped[i].Guard = true
+		}
+	}
+}
+
+// trimIndent moves the start of a span past the blanks of its line.
+func trimIndent(s *diag.Span) {
+	for s.IsValid() && s.Start < s.End && (s.File.Data[s.Start] == ' ' || s.File.Data[s.Start] == '\t') {
+		s.Start++
+	}
+}
+
+func restricts(n *httpd.Node) bool {
+	found := false
+	httpd.Walk([]*httpd.Node{n}, func(n *httpd.Node) bool {
+		found = found || accessWords[strings.ToLower(n.Name)]
+		return !found
+	})
+	return found
+}
+
+func inFileSection(n *httpd.Node) bool {
+	for ; n != nil; n = n.Parent {
+		if fileSections[strings.ToLower(n.Name)] {
+			return true
+		}
+	}
+	return false
+}
