@@ -12,7 +12,7 @@ import (
 var accessWords = map[string]bool{
 	"require": true, "order": true, "allow": true, "deny": true, "satisfy": true,
 	"requireall": true, "requireany": true, "requirenone": true, "authtype": true, "sslrequire": true,
-	"sslrequiressl": true, "sslverifyclient": true, "allowmethods": true,
+	"sslrequiressl": true, "proxyblock": true, "secrule": true, "sslverifyclient": true, "allowmethods": true,
 }
 
 // fileSections apply to files only, not to what is proxied (httpd manual, Configuration Sections).
@@ -40,6 +40,20 @@ func markGuards(cfg *httpd.Config, unmapped []model.Unmapped) {
 	}
 }
 
+// forbids reports whether a RewriteRule refuses what it matches ([F] or [G]).
+func forbids(n *httpd.Node) bool {
+	if !n.Is("RewriteRule") || len(n.Args) < 3 {
+		return false
+	}
+	for _, flag := range strings.Split(strings.Trim(n.Args[2].Text, "[]"), ",") {
+		switch strings.ToLower(strings.TrimSpace(flag)) {
+		case "f", "forbidden", "g", "gone":
+			return true
+		}
+	}
+	return false
+}
+
 // trimIndent moves the start of a span past the blanks of its line.
 func trimIndent(s *diag.Span) {
 	for s.IsValid() && s.Start < s.End && (s.File.Data[s.Start] == ' ' || s.File.Data[s.Start] == '\t') {
@@ -50,7 +64,7 @@ func trimIndent(s *diag.Span) {
 func restricts(n *httpd.Node) bool {
 	found := false
 	httpd.Walk([]*httpd.Node{n}, func(n *httpd.Node) bool {
-		found = found || accessWords[strings.ToLower(n.Name)]
+		found = found || accessWords[strings.ToLower(n.Name)] || forbids(n)
 		return !found
 	})
 	return found
