@@ -42,7 +42,7 @@ func startFrontEnd(f *model.FrontEnd, noFiles bool, o Options) (*frontend, error
 			err = explainListen(err, l.Port, o.PortOffset)
 			return nil, errors.Join(err, fe.stop(context.Background()))
 		}
-		srv := front.New(front.Config{Handler: p.Handler(l), KeepAlive: true, Log: log})
+		srv := front.New(front.Config{Handler: p.Handler(l), KeepAlive: true, ErrorPage: proxy.ErrorPage, ServerHeader: "clowder", Log: log})
 		fe.servers = append(fe.servers, srv)
 		fe.addresses["http:"+strconv.Itoa(l.Port)] = ln.Addr().String()
 		go func() {

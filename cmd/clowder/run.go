@@ -106,6 +106,9 @@ func (c *runCmd) announce(a *app, r *runtime.Running) {
 				fmt.Fprintf(a.stderr, "%s: %s listens on %s\n", p.Name, what, p.Addresses[what])
 			}
 		}
+		if c.LogDir == "" {
+			fmt.Fprintln(a.stderr, "access logs are not written; --log-dir DIR writes them below DIR")
+		}
 		fmt.Fprintln(a.stderr, "running; Ctrl-C drains and stops")
 	}
 	if c.Ready {

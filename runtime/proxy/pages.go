@@ -98,3 +98,10 @@ func (p *problem) page(method, expect, admin, location string) string {
 	return "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\" \"http://www.w3.org/TR/html4/strict.dtd\">\n<html><head>\n<title>" +
 		strconv.Itoa(p.status) + " " + p.title() + "</title>\n</head><body>\n<h1>" + p.title() + "</h1>\n" + text + "\n</body></html>\n"
 }
+
+// ErrorPage returns the page for an answer that the front makes itself, before a
+// virtual host is known.
+func ErrorPage(status int) (contentType string, body []byte) {
+	p := &problem{status: status}
+	return pageType, []byte(p.page("", "", "", ""))
+}
