@@ -154,6 +154,7 @@ func (l *loader) httpd(f *diag.File) {
 	front.Name = model.Infer(frontName(s), diag.At(f, 0, 0))
 	s.FrontEnds = append(s.FrontEnds, front)
 	l.r.HTTPD = append(l.r.HTTPD, cfg)
+	l.jk(front, cfg)
 }
 
 func frontName(s *model.Setup) string {

@@ -2,6 +2,7 @@ package model
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -27,7 +28,7 @@ func (f *FrontEnd) Effective(vh *Server) *Server {
 	out := *vh
 	mergeScalars(reflect.ValueOf(&out).Elem(), reflect.ValueOf(main).Elem())
 	out.fillDefaults()
-	out.Mappings = join(main.Mappings, vh.Mappings)
+	out.Mappings = join(inherited(main.Mappings), vh.Mappings)
 	out.Sections = join(main.Sections, vh.Sections)
 	out.LogFormats = join(main.LogFormats, vh.LogFormats)
 	if len(vh.CustomLogs) == 0 {
@@ -66,6 +67,15 @@ func (s *Settings) Over(outer *Settings) Settings {
 		out.Access = outer.Access
 	}
 	return out
+}
+
+// inherited leaves out the mappings that belong to the main server alone.
+func inherited(list []*Mapping) []*Mapping {
+	own := func(m *Mapping) bool { return m.Own.V }
+	if !slices.ContainsFunc(list, own) {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), own)
 }
 
 func join[T any](a, b []T) []T {

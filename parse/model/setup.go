@@ -223,6 +223,7 @@ type Mapping struct {
 	Interp Bool   `key:"interpolate"`
 	NoQry  Bool   `key:"noquery"`
 	Enc    String `key:"mapping"` // encoded, servlet
+	Own    Bool   `key:"own"`     // of the main server: virtual hosts do not inherit it (JkMount)
 }
 
 // Excludes reports whether the mapping is an exclusion (target "!").

@@ -1,0 +1,40 @@
+package parse
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"clowder/parse/httpd"
+	"clowder/parse/jk"
+	"clowder/parse/model"
+)
+
+// jk adds what mod_jk's directives say to a front end that httpd.Lower made, and
+// takes the directives that are in the model now off the list of the others.
+func (l *loader) jk(front *model.FrontEnd, cfg *httpd.Config) {
+	res := jk.Lower(front, cfg, jk.Options{Root: l.o.Root, Env: os.LookupEnv, Open: openRegular})
+	s := l.r.Setup
+	s.Unmapped = slices.DeleteFunc(s.Unmapped, func(u model.Unmapped) bool {
+		return len(u.What) > 2 && strings.EqualFold(u.What[:2], "Jk") && res.Mapped[u.Span]
+	})
+	s.Unmapped = append(s.Unmapped, res.Unmapped...)
+	s.Files = append(s.Files, res.Files...)
+	for _, f := range res.Files {
+		l.r.Kinds[f] = PropertiesFile
+	}
+	l.add(res.Diags)
+}
+
+// openRegular reads a regular file of at most maxFileSize bytes.
+func openRegular(name string) ([]byte, error) {
+	st, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() || st.Size() > maxFileSize {
+		return nil, fmt.Errorf("%s: not a regular file of at most %d MiB", name, maxFileSize>>20)
+	}
+	return os.ReadFile(name)
+}
