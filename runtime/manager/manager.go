@@ -88,7 +88,9 @@ func (m *Manager) Serve(x *exchange.Exchange, v View) {
 		if ref == "" {
 			ref = "(null)"
 		}
-		m.o.Log.Error("AH10187: ignoring params in balancer-manager cross-site access "+ref+": "+v.ServerName, "client", x.Req.Remote.Addr())
+		if len(params) > 0 {
+			m.o.Log.Warn("AH10187: ignoring params in balancer-manager cross-site access "+ref+": "+v.ServerName, "client", x.Req.Remote.Addr())
+		}
 		params = nil
 	}
 	b := find(v.Balancers, params["b"])

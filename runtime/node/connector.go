@@ -80,6 +80,19 @@ func (n *Node) newConnector(c *model.Connector, e *engine) (*connector, error) {
 	return k, nil
 }
 
+// check tells early that the port is taken, before the cluster is joined.
+func (k *connector) check(ctx context.Context, lc *net.ListenConfig) error {
+	if k.port <= 0 {
+		return nil
+	}
+	if err := k.bind(ctx, lc); err != nil {
+		return err
+	}
+	err := k.listener.Close()
+	k.listener = nil
+	return err
+}
+
 func (k *connector) bind(ctx context.Context, lc *net.ListenConfig) error {
 	l, err := lc.Listen(ctx, "tcp", net.JoinHostPort(k.model.Address.V, strconv.Itoa(k.port)))
 	if err != nil {

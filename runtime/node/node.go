@@ -132,8 +132,10 @@ func (n *Node) Addrs() map[string]string {
 // Done is closed when the shutdown port got its command. Call Stop then.
 func (n *Node) Done() <-chan struct{} { return n.done }
 
-// Start opens all ports, joins the cluster and takes over its sessions, then
-// lets the connectors accept. When it fails, nothing stays open.
+// Start joins the cluster and takes over its sessions, then opens the connectors.
+// Tomcat opens them first (bindOnInit) and leaves requests waiting while it
+// fetches the sessions; here the balancer is refused at once and asks another
+// node. When Start fails, nothing stays open.
 func (n *Node) Start(ctx context.Context) error {
 	n.mu.Lock()
 	if n.started {
@@ -153,10 +155,9 @@ func (n *Node) Start(ctx context.Context) error {
 func (n *Node) start(ctx context.Context) error {
 	var lc net.ListenConfig
 	for _, k := range n.connectors {
-		if err := k.bind(ctx, &lc); err != nil {
+		if err := k.check(ctx, &lc); err != nil {
 			return err
 		}
-		n.note(k.kind+":"+strconv.Itoa(k.model.Port.V), k.listener.Addr().String())
 	}
 	if err := n.bindShutdown(ctx, &lc); err != nil {
 		return err
@@ -172,6 +173,12 @@ func (n *Node) start(ctx context.Context) error {
 		if err := e.startManagers(ctx); err != nil {
 			return err
 		}
+	}
+	for _, k := range n.connectors {
+		if err := k.bind(ctx, &lc); err != nil {
+			return err
+		}
+		n.note(k.kind+":"+strconv.Itoa(k.model.Port.V), k.listener.Addr().String())
 	}
 	for _, k := range n.connectors {
 		n.wg.Go(func() { k.serve(n.log) })

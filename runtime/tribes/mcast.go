@@ -153,6 +153,10 @@ func (c *Channel) mcastReceive(mc *mcast) {
 	}
 }
 
+// minRecord is less than any member record has, in bytes. What is shorter is
+// ignored quietly, as by Tomcat.
+const minRecord = 40
+
 // datagram handles one datagram of the group (McastServiceImpl.receive).
 func (c *Channel) datagram(b []byte) {
 	if !bytes.HasPrefix(b, []byte(memberBegin)) {
@@ -161,7 +165,7 @@ func (c *Channel) datagram(b []byte) {
 	}
 	m, _, err := ParseMember(b)
 	if err != nil {
-		if c.once("datagram") {
+		if len(b) >= minRecord && c.once("datagram") {
 			c.log.Warn("a datagram of the group is not understood; further ones are not logged", "err", err)
 		}
 		return
