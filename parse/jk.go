@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"clowder/parse/diag"
 	"clowder/parse/httpd"
 	"clowder/parse/jk"
 	"clowder/parse/model"
@@ -16,8 +17,12 @@ import (
 func (l *loader) jk(front *model.FrontEnd, cfg *httpd.Config) {
 	res := jk.Lower(front, cfg, jk.Options{Root: l.o.Root, Env: os.LookupEnv, Open: openRegular})
 	s := l.r.Setup
+	ends := map[diag.Span]bool{} // the list may hold spans without their indent
+	for at := range res.Mapped {
+		ends[diag.Span{File: at.File, End: at.End}] = true
+	}
 	s.Unmapped = slices.DeleteFunc(s.Unmapped, func(u model.Unmapped) bool {
-		return len(u.What) > 2 && strings.EqualFold(u.What[:2], "Jk") && res.Mapped[u.Span]
+		return len(u.What) > 2 && strings.EqualFold(u.What[:2], "Jk") && ends[diag.Span{File: u.Span.File, End: u.Span.End}]
 	})
 	s.Unmapped = append(s.Unmapped, res.Unmapped...)
 	s.Files = append(s.Files, res.Files...)

@@ -77,7 +77,8 @@ func (l *lowerer) workerMounts() (out []Rule) {
 // that hold for its worker, cut to the paths of the rule, because mod_jk looks at
 // exclusions only after a rule was found (is_nomatch).
 func (l *lowerer) emit(srv *model.Server, rules []Rule, own bool) {
-	var skip = map[int]bool{}
+	skip := map[int]bool{}
+	l.before = nil
 	for i, r := range rules {
 		if r.Exclude || skip[i] || !l.known(r) {
 			continue
@@ -87,6 +88,7 @@ func (l *lowerer) emit(srv *model.Server, rules []Rule, own bool) {
 				l.exclude(srv, u, r, own)
 			}
 		}
+		l.note(r.Path)
 		for _, o := range r.Options {
 			l.skip(o.Span, "rule option %s", optionName(o.Text))
 		}
@@ -117,10 +119,10 @@ func optionName(text string) string {
 func mapping(r Rule, path, target string, regex, own bool) *model.Mapping {
 	m := &model.Mapping{At: r.Span, Path: model.Is(path, r.PathSpan), Target: model.Is(target, r.WorkerSpan)}
 	if regex {
-		m.Regex = model.Infer(true, r.PathSpan)
+		m.Regex = model.Is(true, r.PathSpan)
 	}
 	if own {
-		m.Own = model.Infer(true, r.Span)
+		m.Own = model.Is(true, r.Span)
 	}
 	return m
 }
@@ -168,8 +170,22 @@ func (l *lowerer) exclude(srv *model.Server, u, r Rule, own bool) {
 		globs = []string{u.Path}
 	}
 	for _, g := range globs {
+		if slices.ContainsFunc(l.before, func(b string) bool { return contains(b, g) }) {
+			continue // an earlier mapping decides
+		}
+		l.note(g)
 		path, regex := shape(g)
 		srv.Mappings = append(srv.Mappings, mapping(u, path, "!", regex, own))
+	}
+}
+
+// maxBefore bounds the patterns that an exclusion is compared with.
+const maxBefore = 200
+
+// note keeps the pattern of a mapping that was just emitted.
+func (l *lowerer) note(pattern string) {
+	if len(l.before) < maxBefore {
+		l.before = append(l.before, pattern)
 	}
 }
 
@@ -222,7 +238,7 @@ func (l *lowerer) status(srv *model.Server, r Rule, own bool) {
 			return
 		}
 	}
-	s := &model.Section{At: r.Span, Kind: model.Infer(kind, r.Span), Path: model.Is(path, r.PathSpan)}
+	s := &model.Section{At: r.Span, Kind: model.Is(kind, r.Span), Path: model.Is(path, r.PathSpan)}
 	s.Settings.Handler = model.Is("jk-status", r.WorkerSpan)
 	srv.Sections = append(srv.Sections, s)
 }

@@ -3,6 +3,7 @@ package jk
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"clowder/parse/diag"
@@ -49,7 +50,22 @@ func Lower(front *model.FrontEnd, cfg *httpd.Config, o Options) Result {
 	l.define()
 	l.servers()
 	l.leftovers()
+	l.once()
 	return l.Result
+}
+
+// once removes what was said again for a virtual host that copies rules.
+func (l *lowerer) once() {
+	seen := map[string]bool{}
+	l.Unmapped = slices.DeleteFunc(l.Unmapped, func(u model.Unmapped) bool { return again(seen, u.Span, u.What) })
+	l.Diags = slices.DeleteFunc(l.Diags, func(d diag.Diagnostic) bool { return again(seen, d.Span, d.ID+d.Message) })
+}
+
+func again(seen map[string]bool, at diag.Span, text string) bool {
+	key := fmt.Sprintf("%p %d %d %s", at.File, at.Start, at.End, text)
+	old := seen[key]
+	seen[key] = true
+	return old
 }
 
 // server is one server of httpd and its rules (jk_server_conf_t).
@@ -85,6 +101,7 @@ type lowerer struct {
 	unread      bool // JkWorkersFile could not be read
 	targets     map[string]target
 	budget      int                         // how much may still be spent on cutting exclusions
+	before      []string                    // patterns of the mappings of the server at hand
 	whole       map[diag.Span]*model.Server // exclusions that were taken whole there
 }
 

@@ -158,7 +158,7 @@ func (w *workers) millis(name, attr string) (time.Duration, diag.Span, bool) {
 func (w *workers) timeouts(name string, m *model.Member) {
 	if n, at, ok := w.number(name, "socket_timeout"); ok && n > 0 {
 		m.Timeout = model.Is(time.Duration(n)*time.Second, at)
-		m.ConnTimeout = model.Infer(m.Timeout.V, at)
+		m.ConnTimeout = model.Is(m.Timeout.V, at)
 	}
 	if d, at, ok := w.millis(name, "reply_timeout"); ok {
 		m.Timeout = model.Is((d + time.Second - 1).Truncate(time.Second), at) // httpd counts seconds
@@ -240,7 +240,7 @@ func (w *workers) balancer(name string, named diag.Span) *model.Balancer {
 func (w *workers) balanced(lb string, it item) *model.Member {
 	m := w.member(it.text, it.at)
 	if !m.Route.IsSet() {
-		m.Route = model.Infer(it.text, it.at)
+		m.Route = model.Is(it.text, it.at)
 	}
 	if v, at, ok := w.value(it.text, "redirect"); ok {
 		m.Redirect = model.Is(v, at)
@@ -290,7 +290,7 @@ func (w *workers) scale(b *model.Balancer) {
 		if top > 100 {
 			m.LoadFactor.V = max(1, max(m.LoadFactor.V, 1)*100/top)
 			if !m.LoadFactor.IsSet() {
-				m.LoadFactor.Origin, m.LoadFactor.Span = model.Inferred, m.At
+				m.LoadFactor.Origin, m.LoadFactor.Span = model.Written, m.At
 			}
 		}
 	}
@@ -302,7 +302,7 @@ func (w *workers) sticky(name string, b *model.Balancer) {
 		return
 	}
 	cookie, path := "JSESSIONID", "jsessionid"
-	b.Sticky = model.Infer("", b.At)
+	b.Sticky = model.Is("", b.At)
 	if ok {
 		b.Sticky = model.Is("", at)
 	}
