@@ -93,6 +93,13 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+func TestFileBesideTheDirective(t *testing.T) {
+	_, res := lower(t, "-- httpd.conf --\nJkWorkersFile /etc/other/w.properties\nJkMount /* a\n-- w.properties --\nworker.list=a\n")
+	if len(res.Files) != 1 || res.Files[0].Name != "/srv/w.properties" || len(res.Diags) != 1 || !strings.Contains(res.Diags[0].Message, "in its place") {
+		t.Errorf("files %v, findings %v", res.Files, res.Diags)
+	}
+}
+
 func TestRuleOptions(t *testing.T) {
 	rules, diags := ParseURIMap(diag.NewFile("u", []byte("w=lb\n/a|/*=$(w);reply_timeout=5;;sticky_ignore=1 # x\n!/b=*\nc=lb\n")), nil)
 	if len(rules) != 3 || len(diags) != 1 {
@@ -167,4 +174,17 @@ func FuzzURIMap(f *testing.F) {
 		}
 		lower(t, "-- httpd.conf --\n"+three+"JkMountFile u\n-- u --\n"+string(data))
 	})
+}
+
+// A reference to everything grows without end in mod_jk's own algorithm.
+func TestReferenceBomb(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("worker.list=a\nworker.a.reference=worker\nworker.b.reference=worker\n")
+	for i := range 2000 {
+		b.WriteString("worker.x" + strings.Repeat("y", i%50) + strings.Repeat("z", i/50) + ".port=1\n")
+	}
+	front, _ := lower(t, "-- httpd.conf --\nJkWorkersFile w\nJkMount /* a\n-- w --\n"+b.String())
+	if len(front.Main.Workers) != 1 {
+		t.Errorf("%d workers", len(front.Main.Workers))
+	}
 }

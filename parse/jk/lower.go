@@ -235,7 +235,8 @@ func (l *lowerer) mount(n *httpd.Node, s *server, loc *httpd.Node) {
 // maxFile bounds one workers or rules file, in bytes.
 const maxFile = 8 << 20
 
-// read opens the file that a directive names; relative names are below ServerRoot.
+// read opens the file that a directive names; relative names are below
+// ServerRoot. A missing one is H010; nil when nothing was read.
 func (l *lowerer) read(n *httpd.Node) *diag.File {
 	if len(n.Args) != 1 || n.Arg(0) == "" {
 		l.bad(n.Span, "`%s` takes one argument", n.Name)
@@ -247,6 +248,15 @@ func (l *lowerer) read(n *httpd.Node) *diag.File {
 	for _, name = range l.paths(n.Arg(0)) {
 		if data, err = l.o.Open(name); err == nil {
 			break
+		}
+	}
+	if err != nil {
+		// A setup that was copied off its machine: the file may stand beside the
+		// one that names it.
+		near := filepath.Join(filepath.Dir(n.Span.File.Name), filepath.Base(strings.ReplaceAll(n.Arg(0), `\`, "/")))
+		if data, err = l.o.Open(near); err == nil {
+			name = near
+			l.report("H010", "include-not-found", diag.Warning, n.Args[0].Span, "`%s %s` finds no file; `%s` beside this one was read in its place", n.Name, n.Arg(0), filepath.Base(near))
 		}
 	}
 	if err == nil && len(data) > maxFile {

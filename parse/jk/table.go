@@ -22,6 +22,7 @@ type table struct {
 	entries []*entry
 	byKey   map[string]*entry
 	first   map[string]Property // first line of each worker
+	steps   int                 // entries looked at to resolve references
 	used    map[diag.Span]bool  // lines that the model holds or that only steer
 }
 
@@ -109,8 +110,13 @@ func (t *table) use(e *entry) {
 	}
 }
 
-// maxReference is JK_MAP_RECURSION of jk_map.c.
-const maxReference = 20
+// maxReference is JK_MAP_RECURSION of jk_map.c; maxResolve bounds the work of all
+// references together, maxKey the length of a key that they make.
+const (
+	maxReference = 20
+	maxResolve   = 5_000_000
+	maxKey       = 512
+)
 
 // resolve copies what the reference attributes name to their workers
 // (jk_map_resolve_references). It returns the references that name nothing.
@@ -127,10 +133,11 @@ func (t *table) resolve() []Property {
 }
 
 func (t *table) inherit(e *entry, done map[string]bool, depth int) (missing []Property) {
-	if done[e.key] || depth > maxReference {
+	if done[e.key] || depth > maxReference || t.steps > maxResolve {
 		return nil
 	}
 	done[e.key] = true
+	t.steps += len(t.entries)
 	t.use(e)
 	if inner := t.byKey[e.value+".reference"]; inner != nil {
 		missing = t.inherit(inner, done, depth+1)
@@ -143,7 +150,7 @@ func (t *table) inherit(e *entry, done map[string]bool, depth int) (missing []Pr
 			continue
 		}
 		found = true
-		if t.byKey[to+rest] == nil && len(t.entries) < maxProperties && len(to+rest) < 1<<12 {
+		if len(t.entries) < maxProperties && len(to)+len(rest) < maxKey && t.byKey[to+rest] == nil {
 			c := &entry{key: to + rest, value: x.value, parts: x.parts}
 			t.byKey[c.key] = c
 			t.entries = append(t.entries, c)

@@ -228,7 +228,11 @@ func (w *workers) balancer(name string, named diag.Span) *model.Balancer {
 			w.notes = append(w.notes, model.Unmapped{Span: it.at, What: "member " + it.text + " of type " + k})
 			continue
 		}
-		b.Members = append(b.Members, w.balanced(name, it))
+		m := w.balanced(name, it)
+		if !m.Route.IsSet() && b.Sticky.IsSet() {
+			m.Route = model.Is(it.text, it.at) // the worker's name, as jk_lb_worker.c
+		}
+		b.Members = append(b.Members, m)
 	}
 	w.scale(b)
 	w.attempts(name, b)
@@ -239,9 +243,6 @@ func (w *workers) balancer(name string, named diag.Span) *model.Balancer {
 // balanced lowers one member with what only a balancer looks at.
 func (w *workers) balanced(lb string, it item) *model.Member {
 	m := w.member(it.text, it.at)
-	if !m.Route.IsSet() {
-		m.Route = model.Is(it.text, it.at)
-	}
 	if v, at, ok := w.value(it.text, "redirect"); ok {
 		m.Redirect = model.Is(v, at)
 	}
