@@ -314,6 +314,7 @@ func (w *workers) sticky(name string, b *model.Balancer) {
 		path, b.Sticky = strings.TrimLeft(v, ";"), model.Is("", at)
 	}
 	b.Sticky.V = cookie + "|" + path
+	b.ScolonDelim = model.Is(true, b.Sticky.Span) // mod_jk ends a path parameter at the next semicolon
 	if on, at, ok := w.flag(name, "sticky_session_force"); ok {
 		b.NoFailover = model.Is(on, at)
 	}
