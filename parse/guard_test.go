@@ -10,8 +10,8 @@ func TestGuards(t *testing.T) {
 	}{
 		{"limit", "<Location />\n<Limit POST>\nRequire all denied\n</Limit>\n</Location>\n", true, false},
 		{"if", "<If \"%{REMOTE_ADDR} != '10.0.0.1'\">\nRequire all denied\n</If>\n", true, false},
-		{"rewrite forbids", "RewriteEngine On\nRewriteRule ^/secret - [NC,F]\n", true, false},
-		{"rewrite redirects", "RewriteEngine On\nRewriteRule ^/a /b [R,L]\n", false, false},
+		{"rewrite of files", "<Directory /x>\nRewriteEngine On\nRewriteRule ^secret - [NC,F]\n</Directory>\n", false, true},
+		{"rewrite is held by the model", "RewriteEngine On\nRewriteRule ^/secret - [F]\n", false, false},
 		{"directory", "<Directory />\nRequire all denied\n</Directory>\n", false, true},
 		{"directory without rules", "<Directory />\nOptions None\n</Directory>\n", false, false},
 		{"held by the model", "<Location /x>\nRequire all denied\n</Location>\n", false, false},

@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"clowder/parse/model"
 )
@@ -23,10 +24,63 @@ func guards(s *model.Setup, c selection, unguarded bool) error {
 			errs = append(errs, fmt.Errorf("%s: the access rules of %s are not enforced by clowder run", u.Span, u.What))
 		}
 	}
+	for _, f := range c.fronts {
+		for _, srv := range append([]*model.Server{f.Main}, f.VHosts...) {
+			errs = append(errs, serverGuards(srv)...)
+		}
+	}
 	if errs == nil {
 		return nil
 	}
 	return errors.Join(append(errs, ErrUnguarded)...)
+}
+
+// serverGuards lists what of one server protects and is not done by the balancer:
+// TLS, and rewrite rules that refuse requests.
+func serverGuards(srv *model.Server) []error {
+	if srv == nil {
+		return nil
+	}
+	var errs []error
+	if t := srv.TLS; t != nil && !strings.EqualFold(t.Engine.V, "off") && t.Engine.V != "" {
+		errs = append(errs, fmt.Errorf("%s: SSLEngine %s: clowder run does not serve TLS, the requests would come in the clear", t.Engine.Span, t.Engine.V))
+	}
+	settings := []*model.Settings{&srv.Settings}
+	for _, sec := range srv.Sections {
+		settings = append(settings, &sec.Settings)
+	}
+	for _, st := range settings {
+		if st.Rewrite == nil || !st.Rewrite.Engine.V {
+			continue
+		}
+		for _, r := range st.Rewrite.Rules {
+			if r.HasFlag("F", "forbidden") || r.HasFlag("G", "gone") {
+				errs = append(errs, fmt.Errorf("%s: this RewriteRule refuses requests and is not carried out by clowder run", r.At))
+			}
+		}
+	}
+	return errs
+}
+
+// NotDone lists the rewrite rules of the setup, which the balancer does not carry
+// out: requests that they would redirect or proxy go on as if they were not there.
+func NotDone(s *model.Setup) []model.Unmapped {
+	var out []model.Unmapped
+	for _, f := range s.FrontEnds {
+		for _, srv := range append([]*model.Server{f.Main}, f.VHosts...) {
+			if srv == nil {
+				continue
+			}
+			for _, sec := range append([]*model.Section{{Settings: srv.Settings}}, srv.Sections...) {
+				if rw := sec.Settings.Rewrite; rw != nil && rw.Engine.V {
+					for _, r := range rw.Rules {
+						out = append(out, model.Unmapped{Span: r.At, What: "RewriteRule " + r.Pattern.V})
+					}
+				}
+			}
+		}
+	}
+	return out
 }
 
 // hasFileGuards reports whether access rules for files exist that are not enforced.

@@ -46,6 +46,9 @@ func (c *runCmd) Run(a *app) error {
 		level = slog.LevelWarn
 	}
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+	for _, n := range runtime.NotDone(r.Setup) {
+		fmt.Fprintf(a.stderr, "%s: warning: %s is not carried out by clowder run\n", n.Span, n.What)
+	}
 	if !c.Quiet {
 		for _, n := range runtime.NotNeeded(r.Setup) {
 			fmt.Fprintf(a.stderr, "%s: %s is not needed by clowder run\n", n.Span.Short(), n.What)

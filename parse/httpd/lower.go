@@ -63,7 +63,7 @@ func (l *lowerer) nodes(nodes []*Node, s *scope) {
 			continue
 		}
 		l.plain(n)
-		if !l.structure(n, s) && !l.server(n, s) && !l.setting(n, s) && !l.access(n, s) && !l.proxy(n, s) && !l.health(n) {
+		if !l.structure(n, s) && !l.server(n, s) && !l.setting(n, s) && !l.access(n, s) && !l.proxy(n, s) && !l.health(n) && !l.rewrite(n, s) {
 			l.skip(n)
 		}
 	}
@@ -243,25 +243,10 @@ func (l *lowerer) server(n *Node, s *scope) bool {
 		text(&srv.ErrorLog, n)
 	case "customlog", "transferlog", "logformat":
 		l.log(srv, n)
-	case "sslengine", "sslcertificatefile", "sslcertificatekeyfile":
-		if srv.TLS == nil {
-			srv.TLS = &model.TLS{At: n.Span}
-		}
-		text(map[byte]*model.String{'e': &srv.TLS.Engine, 'f': &srv.TLS.CertFile, 'k': &srv.TLS.KeyFile}[tlsField(n.Name)], n)
 	default:
-		return false
+		return l.tls(n, srv)
 	}
 	return true
-}
-
-func tlsField(name string) byte {
-	switch {
-	case strings.EqualFold(name, "SSLEngine"):
-		return 'e'
-	case strings.EqualFold(name, "SSLCertificateFile"):
-		return 'f'
-	}
-	return 'k'
 }
 
 func (l *lowerer) log(srv *model.Server, n *Node) {

@@ -64,7 +64,7 @@ ProxyHCTemplate tpl hcmethod=GET hcinterval=5
       Require not host bad.example
     </RequireAll>
   </Location>
-  RewriteEngine On
+  SSLRandomSeed startup builtin
 </VirtualHost>
 `,
 	})
@@ -107,7 +107,7 @@ ProxyHCTemplate tpl hcmethod=GET hcinterval=5
 	if r.Group.V != "any" || r.Children[0].Group.V != "all" || !r.Children[0].Children[1].Not.V {
 		t.Errorf("require: %+v", r)
 	}
-	if len(unmapped) != 1 || unmapped[0].What != "RewriteEngine" {
+	if len(unmapped) != 1 || unmapped[0].What != "SSLRandomSeed" {
 		t.Errorf("unmapped: %+v", unmapped)
 	}
 }

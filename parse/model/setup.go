@@ -1,6 +1,10 @@
 package model
 
-import "clowder/parse/diag"
+import (
+	"strings"
+
+	"clowder/parse/diag"
+)
 
 // Setup is one httpd front end (or several) and its Tomcats. It is built by
 // parse.Load and not changed afterwards; reading it from many goroutines is safe.
@@ -125,12 +129,74 @@ type Log struct {
 	Name   String `key:"name"`   // nickname given by LogFormat
 }
 
-// TLS is mod_ssl's server side.
+// TLS is mod_ssl: the server side, and SSLProxy* towards https:// members. The
+// keys are the directives; what takes several words is kept with single blanks.
 type TLS struct {
-	At       diag.Span
-	Engine   String `key:"SSLEngine"`
-	CertFile String `key:"SSLCertificateFile"`
-	KeyFile  String `key:"SSLCertificateKeyFile"`
+	At              diag.Span
+	Engine          String `key:"SSLEngine"`
+	CertFile        String `key:"SSLCertificateFile"`
+	KeyFile         String `key:"SSLCertificateKeyFile"`
+	ChainFile       String `key:"SSLCertificateChainFile"`
+	Protocol        String `key:"SSLProtocol"`
+	CipherSuite     String `key:"SSLCipherSuite"`
+	CipherOrder     Bool   `key:"SSLHonorCipherOrder"`
+	VerifyClient    String `key:"SSLVerifyClient"`
+	VerifyDepth     Int    `key:"SSLVerifyDepth"`
+	CAFile          String `key:"SSLCACertificateFile"`
+	CAPath          String `key:"SSLCACertificatePath"`
+	CARevocation    String `key:"SSLCARevocationFile"`
+	Stapling        Bool   `key:"SSLUseStapling"`
+	Options         String `key:"SSLOptions"`
+	ProxyEngine     Bool   `key:"SSLProxyEngine"`
+	ProxyVerify     String `key:"SSLProxyVerify"`
+	ProxyDepth      Int    `key:"SSLProxyVerifyDepth"`
+	ProxyCAFile     String `key:"SSLProxyCACertificateFile"`
+	ProxyCAPath     String `key:"SSLProxyCACertificatePath"`
+	ProxyPeerName   Bool   `key:"SSLProxyCheckPeerName"`
+	ProxyPeerCN     Bool   `key:"SSLProxyCheckPeerCN"`
+	ProxyPeerExpire Bool   `key:"SSLProxyCheckPeerExpire"`
+	ProxyProtocol   String `key:"SSLProxyProtocol"`
+	ProxyCiphers    String `key:"SSLProxyCipherSuite"`
+	ProxyCert       String `key:"SSLProxyMachineCertificateFile"`
+}
+
+// Rewrite is mod_rewrite in one server or section. Conditions belong to the rule
+// that follows them.
+type Rewrite struct {
+	At      diag.Span
+	Engine  Bool           `key:"RewriteEngine"`
+	Base    String         `key:"RewriteBase"`
+	Options []String       `key:"RewriteOptions"`
+	Rules   []*RewriteRule `key:"rule"`
+}
+
+// RewriteRule is one RewriteRule with its conditions.
+type RewriteRule struct {
+	At      diag.Span
+	Conds   []*RewriteCond `key:"cond"`
+	Pattern String         `key:"pattern"`
+	Target  String         `key:"target"`
+	Flags   String         `key:"flags"` // without the brackets
+}
+
+// HasFlag reports whether the rule has the flag, by its short or long name
+// (mod_rewrite's cmd_rewriterule_setflag).
+func (r *RewriteRule) HasFlag(short, long string) bool {
+	for flag := range strings.SplitSeq(r.Flags.V, ",") {
+		name, _, _ := strings.Cut(strings.TrimSpace(flag), "=")
+		if strings.EqualFold(name, short) || strings.EqualFold(name, long) {
+			return true
+		}
+	}
+	return false
+}
+
+// RewriteCond is one RewriteCond.
+type RewriteCond struct {
+	At      diag.Span
+	Test    String `key:"test"`
+	Pattern String `key:"pattern"`
+	Flags   String `key:"flags"`
 }
 
 // Settings are the per-directory directives that may stand in a server and in a section.
@@ -148,6 +214,7 @@ type Settings struct {
 	SetEnv        []*Env        `key:"setenv"`
 	ErrorDocs     []*ErrorDoc   `key:"errordocument"`
 	Access        *Access       `key:"access"`
+	Rewrite       *Rewrite      `key:"rewrite"`
 }
 
 // Reverse is ProxyPassReverse, ProxyPassReverseCookiePath or …CookieDomain.

@@ -1,0 +1,95 @@
+package httpd
+
+import (
+	"reflect"
+	"strings"
+
+	"clowder/parse/model"
+)
+
+// tls sets the field of model.TLS whose key is the directive. Several words, as
+// SSLProtocol and SSLOptions take, are kept with single blanks between them.
+func (l *lowerer) tls(n *Node, srv *model.Server) bool {
+	if len(n.Name) < 4 || !strings.EqualFold(n.Name[:3], "ssl") {
+		return false
+	}
+	for _, f := range model.Fields(reflect.TypeFor[model.TLS]()) {
+		if !strings.EqualFold(f.Key, n.Name) {
+			continue
+		}
+		if srv.TLS == nil {
+			srv.TLS = &model.TLS{At: n.Span}
+		}
+		if len(n.Args) == 0 {
+			return true // reported where arguments are counted
+		}
+		switch v := reflect.ValueOf(srv.TLS).Elem().FieldByIndex(f.Index).Addr().Interface().(type) {
+		case *model.String:
+			words := argTexts(n.Args)
+			at := n.Args[0].Span
+			at.End = n.Args[len(n.Args)-1].Span.End
+			*v = model.Is(strings.Join(words, " "), at)
+		case *model.Bool:
+			l.flag(v, n)
+		case *model.Int:
+			*v = model.Is(atoi(n.Arg(0)), n.Args[0].Span)
+		}
+		return true
+	}
+	return false
+}
+
+// rewrite collects mod_rewrite. A RewriteRule takes the conditions before it
+// (mod_rewrite's cmd_rewriterule); conditions without a rule stay on a rule
+// without a pattern, so that they are not lost.
+func (l *lowerer) rewrite(n *Node, s *scope) bool {
+	switch strings.ToLower(n.Name) {
+	case "rewriteengine", "rewritebase", "rewriteoptions", "rewritecond", "rewriterule":
+	default:
+		return false
+	}
+	st := s.settings()
+	if st.Rewrite == nil {
+		st.Rewrite = &model.Rewrite{At: n.Span}
+	}
+	r := st.Rewrite
+	arg := func(i int) (v model.String) {
+		if i < len(n.Args) {
+			v = model.Is(n.Args[i].Text, n.Args[i].Span)
+		}
+		return v
+	}
+	switch strings.ToLower(n.Name) {
+	case "rewriteengine":
+		l.flag(&r.Engine, n)
+	case "rewritebase":
+		text(&r.Base, n)
+	case "rewriteoptions":
+		for _, a := range n.Args {
+			r.Options = append(r.Options, model.Is(a.Text, a.Span))
+		}
+	case "rewritecond":
+		c := &model.RewriteCond{At: n.Span, Test: arg(0), Pattern: arg(1), Flags: flagList(arg(2))}
+		open := openRule(r)
+		open.Conds = append(open.Conds, c)
+	case "rewriterule":
+		rule := openRule(r)
+		rule.At, rule.Pattern, rule.Target, rule.Flags = n.Span, arg(0), arg(1), flagList(arg(2))
+	}
+	return true
+}
+
+// openRule returns the rule that still waits for its pattern, a new one if there is none.
+func openRule(r *model.Rewrite) *model.RewriteRule {
+	if k := len(r.Rules); k > 0 && !r.Rules[k-1].Pattern.IsSet() {
+		return r.Rules[k-1]
+	}
+	rule := &model.RewriteRule{}
+	r.Rules = append(r.Rules, rule)
+	return rule
+}
+
+func flagList(v model.String) model.String {
+	v.V = strings.TrimSuffix(strings.TrimPrefix(v.V, "["), "]")
+	return v
+}
