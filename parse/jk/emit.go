@@ -20,6 +20,7 @@ func (l *lowerer) servers() {
 	}
 	l.emit(l.main.srv, base, !shared && len(l.front.VHosts) > 0)
 	for _, v := range l.hosts {
+		l.share(v)
 		switch {
 		case shared:
 		case v.has:
@@ -29,6 +30,16 @@ func (l *lowerer) servers() {
 		case l.copies(v):
 			l.emit(v.srv, base, false)
 		}
+	}
+}
+
+// share gives the workers to a virtual host that inherits none of mod_proxy's:
+// those of mod_jk belong to all servers.
+func (l *lowerer) share(v *server) {
+	eff := l.front.Effective(v.srv)
+	if (v.has || l.copies(v)) && !eff.BalancerInherit.V && !eff.PassInherit.V {
+		v.srv.Balancers = append(v.srv.Balancers, l.made.Balancers...)
+		v.srv.Workers = append(v.srv.Workers, l.made.Workers...)
 	}
 }
 

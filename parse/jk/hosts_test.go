@@ -32,6 +32,7 @@ func TestVirtualHosts(t *testing.T) {
 		{"own and copied", "<VirtualHost *:1>\nJkMountCopy On\nJkMount /longer/* w1\n</VirtualHost>\n", "/longer/>ajp://h1:8009/longer/ /m/>ajp://h1:8009/m/"},
 		{"own wins", "<VirtualHost *:1>\nJkMountCopy On\nJkMount /m/* st\n</VirtualHost>\n", "/m/>!"},
 		{"mod_proxy first", "<VirtualHost *:1>\nJkMountCopy On\nProxyPass /p http://x/\n</VirtualHost>\n", "/p>http://x/ /m/>ajp://h1:8009/m/"},
+		{"nothing inherited", "<VirtualHost *:1>\nBalancerInherit Off\nProxyPassInherit Off\nJkMount /v/* w1\n</VirtualHost>\n", "/v/>ajp://h1:8009/v/"},
 		{"in a Location", "<VirtualHost *:1>\n<Location /loc>\nJkMount w1\n</Location>\n</VirtualHost>\n", "^/loc$>ajp://h1:8009"},
 	}
 	for _, tt := range tests {
@@ -77,6 +78,7 @@ func TestFindings(t *testing.T) {
 		{"path in a Location", three + "<Location /l>\nJkMount /x w1\n</Location>\n", "H004", "JkMount /x w1", "not allowed"},
 		{"file in a host", three + "<VirtualHost *>\nJkWorkersFile x\n</VirtualHost>\n", "H004", "JkWorkersFile x", "not allowed"},
 		{"reference", three + "JkWorkerProperty worker.w1.reference=worker.t\n", "H007", "worker.t", "names no worker"},
+		{"port", three + "JkWorkerProperty worker.w1.port=70000\n", "H007", "70000", "65535"},
 		{"attribute", three + "JkWorkerProperty worker.w1.hots=x\n", "H005", "worker.w1.hots", "`host`"},
 	}
 	for _, tt := range tests {

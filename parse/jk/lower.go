@@ -49,6 +49,7 @@ func Lower(front *model.FrontEnd, cfg *httpd.Config, o Options) Result {
 	}
 	l.define()
 	l.servers()
+	l.Diags = append(l.Diags, l.w.diags...)
 	l.leftovers()
 	l.once()
 	return l.Result
@@ -100,6 +101,7 @@ type lowerer struct {
 	workersFile *httpd.Node
 	unread      bool // JkWorkersFile could not be read
 	targets     map[string]target
+	made        model.Server                // balancers and workers of mod_jk
 	budget      int                         // how much may still be spent on cutting exclusions
 	before      []string                    // patterns of the mappings of the server at hand
 	whole       map[diag.Span]*model.Server // exclusions that were taken whole there
@@ -331,6 +333,7 @@ func (l *lowerer) worker(it item) {
 		b.Name.V = l.freeName(it.text)
 		t.url = "balancer://" + b.Name.V
 		l.front.Main.Balancers = append(l.front.Main.Balancers, b)
+		l.made.Balancers = append(l.made.Balancers, b)
 	case "status":
 	case "ajp13", "ajp14":
 		m := l.w.member(it.text, it.at)
@@ -350,6 +353,7 @@ func (l *lowerer) plain(m *model.Member) {
 		}
 	}
 	l.front.Main.Workers = append(l.front.Main.Workers, m)
+	l.made.Workers = append(l.made.Workers, m)
 }
 
 // freeName keeps a worker apart from a balancer of mod_proxy with its name.

@@ -14,6 +14,7 @@ import (
 type workers struct {
 	t     *table
 	notes []model.Unmapped // what is held only nearly
+	diags diag.List
 }
 
 func (w *workers) get(name, attr string) *entry { return w.t.byKey["worker."+name+"."+attr] }
@@ -112,6 +113,10 @@ func (w *workers) member(name string, named diag.Span) *model.Member {
 	n, portAt, hasPort := w.number(name, "port")
 	if hasPort {
 		port, at = n, portAt
+	}
+	if port < 0 || port > 65535 {
+		w.diags.Add(diag.Diagnostic{ID: "H007", Name: "bad-parameter-value", Severity: diag.Error, Confidence: diag.Certain,
+			Span: portAt, Message: "the port of worker `" + name + "` must be from 1 to 65535, or 0 for none"})
 	}
 	host, hostAt, ok := w.value(name, "host")
 	if ok {
