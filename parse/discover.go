@@ -43,7 +43,8 @@ type input struct {
 // the directory itself or in one of rootDirs below it.
 var (
 	rootNames = []string{"httpd.conf", "apache2.conf"}
-	rootDirs  = []string{"", "conf", "apache2", "httpd/conf", "etc/apache2", "etc/httpd/conf", "apache/conf", "usr/local/apache2/conf"}
+	rootDirs  = []string{"", "conf", "apache2", "httpd/conf", "etc/apache2", "etc/httpd/conf", "apache/conf", "usr/local/apache2/conf",
+		"Apache24/conf", "Apache2.4/conf", "xampp/apache/conf", "opt/lampp/etc", "usr/local/etc/apache24", "Apache Software Foundation/Apache24/conf"}
 )
 
 // gather turns the paths of the command line into inputs: files as given,
@@ -98,9 +99,9 @@ func classify(path string, data []byte) Kind {
 		return PropertiesFile
 	case base == "tomcat-users.xml":
 		return UsersXML
-	case base == "context.xml":
+	case base == "context.xml" || base == "context.xml.default":
 		return ContextXML
-	case base == "web.xml" || base == "web-fragment.xml":
+	case base == "web.xml" || base == "web-fragment.xml" || base == "web.xml.default":
 		return WebXML
 	case strings.HasSuffix(base, ".conf"):
 		return HTTPDConf
@@ -213,6 +214,17 @@ func httpdRoot(dir string) ([]input, error) {
 	return []input{in}, err
 }
 
+// isDescriptor reports whether a path is conf/ENGINE/HOST/app.xml or a host's
+// context.xml.default or web.xml.default, with a server.xml in conf.
+func isDescriptor(path string) bool {
+	base := filepath.Base(path)
+	if filepath.Ext(base) != ".xml" && base != "context.xml.default" && base != "web.xml.default" {
+		return false
+	}
+	dir := filepath.Dir(path)
+	return isServerDir(filepath.Dir(filepath.Dir(dir))) && !isServerDir(dir)
+}
+
 // tomcatFiles finds server.xml, context.xml, web.xml and their properties.
 func tomcatFiles(dir string) ([]input, error) {
 	var paths []string
@@ -234,6 +246,10 @@ func tomcatFiles(dir string) ([]input, error) {
 		switch d.Name() {
 		case "server.xml", "context.xml", "web.xml", "catalina.properties", "tomcat-users.xml":
 			paths = append(paths, p)
+		default:
+			if isDescriptor(p) {
+				paths = append(paths, p)
+			}
 		}
 		return nil
 	})

@@ -2,19 +2,15 @@ package parse
 
 import (
 	"path/filepath"
-	"strings"
 
 	"clowder/parse/diag"
 	"clowder/parse/model"
-	"clowder/parse/tomcat"
 )
 
 // finish adds to the setup what only becomes known when all files were read:
 // applications, versions, defaults and the machines that nodes run on.
 func (l *loader) finish() {
-	for _, doc := range l.webs {
-		l.application(doc)
-	}
+	l.applications()
 	s := l.r.Setup
 	for _, f := range s.FrontEnds {
 		l.frontVersion(f)
@@ -74,82 +70,6 @@ func (l *loader) nodeVersion(n *model.Node) {
 			n.Version = model.Infer("7", c.Class.Span)
 		}
 	}
-}
-
-// application puts a web.xml or context.xml into the context it belongs to.
-func (l *loader) application(doc *tomcat.Document) {
-	path := filepath.ToSlash(doc.File.Name)
-	dir, _, ok := cutLast(path, "/WEB-INF/")
-	if !ok {
-		if dir, _, ok = cutLast(path, "/META-INF/"); !ok {
-			return // a conf/context.xml or conf/web.xml: defaults of the whole node
-		}
-	}
-	app := filepath.Base(dir)
-	ctxPath := "/" + app
-	if app == "ROOT" {
-		ctxPath = ""
-	}
-	for _, n := range l.r.Setup.Nodes {
-		if !ownsApplication(n, dir) {
-			continue
-		}
-		ctx := findContext(n, ctxPath)
-		if ctx == nil {
-			continue
-		}
-		if doc.Kind() == tomcat.WebXML {
-			l.r.Setup.Unmapped = append(l.r.Setup.Unmapped, lowered(l, doc, ctx, tomcat.LowerWebXML)...)
-		} else {
-			l.r.Setup.Unmapped = append(l.r.Setup.Unmapped, lowered(l, doc, ctx, tomcat.LowerContext)...)
-		}
-	}
-}
-
-func lowered(l *loader, doc *tomcat.Document, ctx *model.Context, lower func(*tomcat.Document, *model.Context) ([]model.Unmapped, diag.List)) []model.Unmapped {
-	unmapped, diags := lower(doc, ctx)
-	l.add(diags)
-	return unmapped
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
-}
-
-// ownsApplication reports whether an application's folder lies below the node's
-// folder, or below none of the nodes' folders and so belongs to all of them.
-func ownsApplication(n *model.Node, dir string) bool {
-	parts := strings.Split(dir, "/")
-	for _, p := range parts[:max(0, len(parts)-1)] {
-		if p == n.Name.V {
-			return true
-		}
-	}
-	return !strings.Contains(dir, "/webapps/")
-}
-
-func findContext(n *model.Node, path string) *model.Context {
-	e := n.Engine()
-	if e == nil || len(e.Hosts) == 0 {
-		return nil
-	}
-	h := e.Hosts[0]
-	for _, x := range e.Hosts {
-		if x.Name.V == e.DefaultHost.V {
-			h = x
-		}
-	}
-	for _, c := range h.Contexts {
-		if c.Path.V == path {
-			return c
-		}
-	}
-	c := &model.Context{Path: model.Infer(path, diag.Span{})}
-	h.Contexts = append(h.Contexts, c)
-	return c
 }
 
 // hosts says on which machine each node runs: as declared, else by the members

@@ -7,7 +7,6 @@ package parse
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -143,7 +142,7 @@ func (l *loader) toml(f *diag.File) {
 }
 
 func (l *loader) httpd(f *diag.File) {
-	cfg, diags := httpd.Load(f, httpd.Options{Defines: l.o.Defines, Env: os.LookupEnv, Root: l.o.Root, Version: l.o.HTTPD})
+	cfg, diags := httpd.Load(f, httpd.Options{Defines: l.o.Defines, Env: environment(f.Name), Root: l.o.Root, Version: l.o.HTTPD})
 	front, unmapped, more := httpd.Lower(cfg)
 	l.add(diags)
 	l.add(more)
@@ -166,7 +165,8 @@ func frontName(s *model.Setup) string {
 
 func (l *loader) xml(f *diag.File, kind Kind) {
 	l.r.Setup.Files = append(l.r.Setup.Files, f)
-	doc, diags := tomcat.Parse(f)
+	doc, diags := tomcat.ParseWith(f, tomcat.DirOpener(filepath.Dir(f.Name)))
+	l.r.Setup.Files = append(l.r.Setup.Files, doc.Included...)
 	l.add(diags)
 	l.r.Docs = append(l.r.Docs, doc)
 	switch kind {
@@ -179,15 +179,9 @@ func (l *loader) xml(f *diag.File, kind Kind) {
 
 func (l *loader) server(doc *tomcat.Document) {
 	name := l.uniqueName(nodeName(doc.File.Name))
-	props := l.properties[filepath.Dir(doc.File.Name)]
 	node, unmapped, diags := tomcat.LowerServer(doc, tomcat.Options{
 		Name: name, Version: l.tomcatVersion(name).V,
-		Property: func(k string) (string, bool) {
-			if p, ok := props[k]; ok {
-				return p.Value, true
-			}
-			return os.LookupEnv(k)
-		},
+		Property: l.propertyOf(filepath.Dir(doc.File.Name)),
 	})
 	l.add(diags)
 	node.Name = model.Infer(name, doc.Root.Tag)

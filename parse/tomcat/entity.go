@@ -19,7 +19,7 @@ const (
 // entities are the general entities that a DOCTYPE declares.
 type entities struct {
 	text     map[string]string // replacement text of internal entities
-	external map[string]string // system identifiers; never loaded
+	external map[string]string // external identifiers as written
 	subset   bool              // there is an external subset or a parameter entity
 	expanded int
 }
@@ -86,11 +86,7 @@ func (s *scanner) reference(start, end int, attr bool) string {
 		return v
 	}
 	if _, ok := s.ents.external[name]; ok {
-		if attr {
-			s.report(start, end, "external entity `&%s;` in an attribute value", name)
-		} else {
-			s.unread(start, end, name, "stands for another file, which is not read")
-		}
+		s.report(start, end, "external entity `&%s;` in an attribute value", name)
 		return ""
 	}
 	v, ok := s.ents.text[name]
@@ -109,7 +105,7 @@ func (s *scanner) reference(start, end int, attr bool) string {
 	case attr:
 		s.report(start, end, "entity `&%s;` puts `<` into an attribute value", name)
 	default:
-		s.unread(start, end, name, "holds markup, which is not read")
+		s.unread(start, end, name, "holds markup through another entity, which is not read")
 	}
 	return ""
 }

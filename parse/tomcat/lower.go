@@ -41,14 +41,40 @@ func LowerServer(d *Document, o Options) (*model.Node, []model.Unmapped, diag.Li
 }
 
 // LowerContext adds a context.xml to a context; what is written in the context
-// already stays. The properties of the node are not known here, so ${name} stays
-// as it is without a finding.
-func LowerContext(d *Document, into *model.Context) ([]model.Unmapped, diag.List) {
-	l := &lowering{doc: d, quiet: true}
+// already stays. Without property an unknown ${name} stays without a finding.
+func LowerContext(d *Document, into *model.Context, property func(string) (string, bool)) ([]model.Unmapped, diag.List) {
+	l := &lowering{doc: d, quiet: property == nil, property: property}
 	if d.Kind() == Context {
 		l.context(into, d.Root)
 	}
 	return l.unmapped, l.diags
+}
+
+// LowerDefaults adds what a conf/context.xml, a context.xml.default or a
+// conf/web.xml says for all applications to one context; what the context has
+// already stays (org.apache.catalina.startup.ContextConfig: contextConfig,
+// webConfig). Elements that are there already are left out without a word, so
+// are WatchedResource and <distributable/>, which has no effect there.
+func LowerDefaults(d *Document, into *model.Context, property func(string) (string, bool)) diag.List {
+	l := &lowering{doc: d, quiet: true, property: property}
+	switch d.Kind() {
+	case Context:
+		root := *d.Root
+		root.Children = nil
+		for _, c := range d.Root.Children {
+			if c.Name != "WatchedResource" {
+				root.Children = append(root.Children, c)
+			}
+		}
+		l.context(into, &root)
+	case WebXML:
+		for _, e := range d.Root.Children {
+			if e.Local() == "session-config" {
+				l.sessionConfig(into, e)
+			}
+		}
+	}
+	return l.diags
 }
 
 // LowerWebXML adds what a web.xml says about sessions (distributable,
@@ -100,7 +126,8 @@ func (l *lowering) sessionConfig(into *model.Context, e *Element) {
 type lowering struct {
 	doc      *Document
 	property func(string) (string, bool)
-	quiet    bool // no findings about unknown properties
+	elem     string // whose attributes are read
+	quiet    bool   // no findings about unknown properties
 	unmapped []model.Unmapped
 	diags    diag.List
 }
@@ -113,6 +140,7 @@ func (l *lowering) text(dst any, e *Element) {
 // attrs sets the fields of *dst whose key is an attribute of e; the others go to
 // the field of key "attributes", or are unmapped when there is none.
 func (l *lowering) attrs(dst any, e *Element) {
+	l.elem = e.Name
 	v := reflect.ValueOf(dst).Elem()
 	v.FieldByName("At").Set(reflect.ValueOf(e.Tag))
 	fields := model.Fields(v.Type())
@@ -169,6 +197,10 @@ func (l *lowering) set(v reflect.Value, name, s string, at diag.Span) {
 			l.badNumber(name, s, at)
 			return
 		}
+		if low, ok := l.portFloor(name); ok && (n < low || n > 65535) {
+			l.badPort(name, s, at, low)
+			return
+		}
 		*p = model.Is(n, at)
 	}
 }
@@ -183,6 +215,32 @@ func (l *lowering) badNumber(name, s string, at diag.Span) {
 	}
 	l.diags.Add(diag.Diagnostic{ID: "T006", Name: "bad-value", Severity: diag.Error, Confidence: diag.Certain, Span: at,
 		Message: "`" + name + `="` + s + "\"` " + what, Detail: "Tomcat warns and goes on with the default, or does not start."})
+}
+
+// portFloor returns the least value of an attribute that is a port: -1 where
+// Tomcat takes that for "none". ok is false for other attributes.
+func (l *lowering) portFloor(name string) (low int, ok bool) {
+	switch name {
+	case "port":
+		if l.elem == "Receiver" || l.elem == "Membership" {
+			return 0, true
+		}
+		return -1, true
+	case "securePort", "udpPort":
+		return -1, true
+	case "redirectPort", "proxyPort":
+		return 0, true
+	}
+	return 0, false
+}
+
+func (l *lowering) badPort(name, s string, at diag.Span, low int) {
+	if l.doc.Template {
+		return
+	}
+	l.diags.Add(diag.Diagnostic{ID: "T006", Name: "bad-value", Severity: diag.Error, Confidence: diag.Certain, Span: at,
+		Message: "`" + name + `="` + s + "\"` is no port: " + strconv.Itoa(low) + " to 65535 are allowed",
+		Detail:  "Tomcat does not open a socket with such a number and reports it at its start."})
 }
 
 // sendOptions are the names that channelSendOptions and mapSendOptions may hold

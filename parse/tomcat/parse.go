@@ -13,10 +13,16 @@ import (
 // list (T001), and the document holds what could be read. The encodings are
 // UTF-8, UTF-16 and every single-byte encoding that the declaration may name;
 // all places are offsets into the file's own bytes. Entities of the internal
-// subset are resolved within bounds, external ones are never loaded.
-func Parse(f *diag.File) (*Document, diag.List) {
+// subset are resolved within bounds, external ones are not loaded.
+func Parse(f *diag.File) (*Document, diag.List) { return ParseWith(f, nil) }
+
+// ParseWith is [Parse] that reads external entities standing for markup by open,
+// as Tomcat's parser does; nil reads none. At most 64 files of together 16 MiB
+// are read for one document, nested 8 deep; names that are absolute or URLs are
+// refused before open sees them. Places inside such a file are spans of that file.
+func ParseWith(f *diag.File, open Opener) (*Document, diag.List) {
 	doc := &Document{File: f}
-	s := &scanner{doc: doc, template: -1}
+	s := &scanner{doc: doc, file: f, template: -1, ents: &entities{}, open: open}
 	if len(f.Data) > maxBytes {
 		s.src = &source{}
 		s.report(0, 0, "the file is larger than %d MiB", maxBytes>>20)
@@ -50,7 +56,8 @@ func Parse(f *diag.File) (*Document, diag.List) {
 	}
 	doc.WellFormed = s.diags.Count(diag.Error) == 0
 	doc.XML = s.etree(b)
-	s.diags.Sort([]*diag.File{f})
+	s.xinclude(doc.Root)
+	s.diags.Sort(append([]*diag.File{f}, doc.Included...))
 	return doc, s.diags
 }
 
@@ -173,7 +180,7 @@ func (b *builder) pop() *Element {
 }
 
 func (b *builder) end(t *token) {
-	at := b.span(t.start, t.end)
+	at := t.from.span(t.start, t.end)
 	n := len(b.stack)
 	if n > 0 && b.stack[n-1].Name == t.name {
 		b.close(at)
@@ -220,14 +227,14 @@ func (b *builder) chars(t *token) {
 		return
 	}
 	text := bytes.TrimLeft(t.text, " \t\r\n")
-	if len(text) == 0 && b.text[t.start] != '<' {
+	if len(text) == 0 && t.from.text[t.start] != '<' {
 		return
 	}
 	b.faulty = true
 	if b.recover && !b.stray {
 		b.stray = true
-		from := skipSpace(b.text, t.start)
-		b.report(from, max(from, t.end), "text outside the root element")
+		from := skipSpace(t.from.text, t.start)
+		b.reportSpan(t.from.span(from, max(from, t.end)), "text outside the root element")
 	}
 }
 

@@ -31,17 +31,22 @@ type token struct {
 	elem       *Element // of a start tag
 	name       string   // of an end tag
 	text       []byte   // of character data
+	from       *scanner // that the offsets belong to
 	start, end int
 }
 
 // scanner cuts the text into tokens and reports what is wrong inside them.
 type scanner struct {
 	doc      *Document
+	file     *diag.File // that is scanned: the document's or an entity's
 	src      *source
 	text     []byte
 	pos      int
 	tokens   []token
-	ents     entities
+	ents     *entities
+	open     Opener
+	within   []string   // names of the entities being read
+	fixed    *diag.Span // of the reference when the text is an internal entity
 	diags    diag.List
 	template int // offset of the first template mark, -1 for none
 	doctype  bool
@@ -49,7 +54,10 @@ type scanner struct {
 }
 
 func (s *scanner) span(start, end int) diag.Span {
-	return diag.At(s.doc.File, s.src.offset(start), s.src.offset(end))
+	if s.fixed != nil {
+		return *s.fixed
+	}
+	return diag.At(s.file, s.src.offset(start), s.src.offset(end))
 }
 
 func (s *scanner) report(start, end int, format string, args ...any) {
@@ -114,7 +122,10 @@ func (s *scanner) markup() {
 	}
 }
 
-func (s *scanner) push(t token) { s.tokens = append(s.tokens, t) }
+func (s *scanner) push(t token) {
+	t.from = s
+	s.tokens = append(s.tokens, t)
+}
 
 // until returns the offset behind the mark; the search begins skip bytes on.
 func (s *scanner) until(mark string, skip int, what string) int {
@@ -170,7 +181,16 @@ func (s *scanner) chars(start, end int) {
 	if i := bytes.Index(raw, []byte("]]>")); i >= 0 {
 		s.report(start+i, start+i+3, "`]]>` in text; write `]]&gt;`")
 	}
-	s.push(token{kind: textToken, text: []byte(s.resolve(start, end, false)), start: start, end: end})
+	for start < end {
+		at, next := s.nextMarkup(start, end)
+		if at > start {
+			s.push(token{kind: textToken, text: []byte(s.resolve(start, at, false)), start: start, end: at})
+		}
+		if next > at {
+			s.markupEntity(at, next)
+		}
+		start = next
+	}
 }
 
 func (s *scanner) endTag() {

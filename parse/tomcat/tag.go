@@ -51,7 +51,7 @@ func (t *tagScanner) attributes() {
 			t.i = t.skipTemplate(t.i)
 		case c == '<':
 			at := int(t.e.NameSpan.Start)
-			t.fault(t.i, t.i+1, "the tag `<%s` of line %d is not closed with `>` before this `<`", t.e.Name, t.doc.File.Line(at))
+			t.fault(t.i, t.i+1, "the tag `<%s` of line %d is not closed with `>` before this `<`", t.e.Name, t.e.NameSpan.File.Line(at))
 			return
 		case isNameStart(c):
 			if t.i == before {

@@ -6,7 +6,8 @@
 // the tree for queries is an etree document: the n-th start tag of the scanner
 // is the n-th etree element. Broken XML is reported at the tag that is to blame
 // and still gives a tree, closed with what is known about the nesting of
-// Tomcat's elements. Nothing outside the given bytes is ever read.
+// Tomcat's elements. Nothing outside the given bytes is read, except the external
+// entities for which [ParseWith] is given an [Opener].
 package tomcat
 
 import (
@@ -26,6 +27,7 @@ type Document struct {
 	WellFormed bool     // no syntax error was found
 	Template   bool     // the file holds <% %> or {{ }} and is no configuration yet
 	Comments   []Comment
+	Included   []*diag.File // of external entities, in the order of reading
 }
 
 // Comment is one XML comment.
