@@ -219,20 +219,26 @@ func Elements(name string) []ElementInfo {
 	return out
 }
 
-// Element returns the first record that Elements finds: the only one of a
-// class, and of an element name the one with the attributes common to its
-// classes, if the manual has one.
+// Element returns one record that Elements finds: the only one of a class, and
+// of an element name the one with the attributes common to its classes, or
+// else the first that the newest versions have.
 func Element(name string) (ElementInfo, bool) {
 	list := Elements(name)
 	if len(list) == 0 {
 		return ElementInfo{}, false
 	}
-	return list[0], true
+	best := list[0]
+	for _, e := range list[1:] {
+		if best.Class != "" && e.Versions > best.Versions {
+			best = e
+		}
+	}
+	return best, true
 }
 
 // Attribute finds an attribute of an element or class in a version ("" for any
-// version). It looks at the records of the name first and then at those that
-// hold for each class of the element.
+// version). Of several classes that have it, the one in the newest versions
+// is taken; after them, what holds for each class of the element.
 func Attribute(element, name, version string) (AttributeInfo, bool) {
 	v := ParseTomcat(version)
 	idx := attributeIndex()
@@ -245,10 +251,14 @@ func Attribute(element, name, version string) (AttributeInfo, bool) {
 		}
 		return AttributeInfo{}, false
 	}
+	var best AttributeInfo
 	for _, i := range found {
-		if a, ok := look(i); ok {
-			return a, true
+		if a, ok := look(i); ok && a.Versions > best.Versions {
+			best = a
 		}
+	}
+	if best.Versions != 0 {
+		return best, true
 	}
 	for _, i := range found {
 		for _, k := range elementIndex()[strings.ToLower(elements[i].Name)] {

@@ -157,7 +157,7 @@ var (
 // argKinds reads the argument kinds from the command tables of the C sources.
 func argKinds(dir string) map[string]string {
 	kinds := map[string]string{}
-	for _, sub := range []string{"modules", "server", "os"} {
+	for _, sub := range []string{"include", "modules", "server", "os"} {
 		_ = filepath.WalkDir(filepath.Join(dir, sub), func(p string, e fs.DirEntry, err error) error {
 			if err != nil || e.IsDir() || (filepath.Ext(p) != ".c" && filepath.Ext(p) != ".h") {
 				return nil // a tree without sources has no kinds

@@ -304,6 +304,7 @@ var defaults = []*regexp.Regexp{
 	regexp.MustCompile("(?i)\\bdefaults?(?: value| values)?(?: of this attribute| for this attribute)?(?: is| of| to|:| will be)?(?: set to)?(?: a very high| the value| a value of)? ?[\"'`]+([^\"'`]{1,80})[\"'`]"),
 	regexp.MustCompile(`(?i)\bdefaults?(?: value)?(?: is| of| to|:)(?: set to)? (-?\d+|true|false)\b`),
 	regexp.MustCompile("(?i)(?:not|isn't) (?:specified|set|configured|present|provided|supplied)[^.`]{0,80}(?:default|value) (?:of |is )?`([^`]{1,80})`"),
+	regexp.MustCompile(`(?i)not (?:specified|set)[^.\x60]{0,60} (?:set to|value of|default of) \x60?(-?\d+|true|false)\b`),
 	regexp.MustCompile("`([^`]{1,60})` ?\\(?(?:by default|is the default|the default|\\(default)"),
 	regexp.MustCompile(`(?i)(-?\d+) \(the default\)`),
 	regexp.MustCompile("(?i)by default,? [^.`]{0,60}`([^`]{1,60})`"),

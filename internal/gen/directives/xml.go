@@ -102,6 +102,9 @@ func (n *node) write(b *strings.Builder, marks bool) {
 	}
 }
 
+// leadingDefault is a first sentence that tells the default only.
+var leadingDefault = regexp.MustCompile(`^(?:The )?[Dd]efault(?: value)? is [^ ]+\. +`)
+
 var sentenceEnd = regexp.MustCompile(`[.:;] +\(?[A-Z*]|\. *$|; `)
 
 // maxHelp bounds a help sentence, in bytes.
@@ -109,7 +112,7 @@ const maxHelp = 140
 
 // brief is the first sentence of s, shortened at a word if it is long.
 func brief(s string) string {
-	s = strings.ReplaceAll(s, "`", "")
+	s = strings.TrimSpace(leadingDefault.ReplaceAllString(strings.ReplaceAll(s, "`", ""), ""))
 	if at := sentenceEnd.FindStringIndex(s); at != nil {
 		s = s[:at[0]]
 	}
