@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os/exec"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// sample is the cost of one process, or the medians of several.
+type sample struct {
+	wall, cpu time.Duration
+	rss       int64 // KiB
+}
+
+func (s sample) String() string {
+	return fmt.Sprintf("%.0f\t%.0f\t%.0f", s.wall.Seconds()*1000, s.cpu.Seconds()*1000, float64(s.rss)/1024)
+}
+
+// alternate runs both commands in turn: once to warm up, then n times each. Both
+// must find nothing wrong.
+func alternate(a, b []string, n int) (sample, sample, error) {
+	var as, bs []sample
+	for i := range n + 1 {
+		x, err := once(a)
+		if err != nil {
+			return sample{}, sample{}, err
+		}
+		y, err := once(b)
+		if err != nil {
+			return sample{}, sample{}, err
+		}
+		if i > 0 {
+			as, bs = append(as, x), append(bs, y)
+		}
+	}
+	return median(as), median(bs), nil
+}
+
+func once(args []string) (sample, error) {
+	cmd := exec.Command(args[0], args[1:]...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	start := time.Now()
+	err := cmd.Run()
+	s := sample{wall: time.Since(start)}
+	if err != nil {
+		return s, fmt.Errorf("%s: %w\n%.2000s", args[0], err, out.String())
+	}
+	s.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		s.rss = u.Maxrss
+	}
+	return s, nil
+}
+
+// median takes the median of each column.
+func median(list []sample) sample {
+	middle := func(less func(a, b sample) int) sample {
+		sorted := slices.SortedFunc(slices.Values(list), less)
+		return sorted[len(sorted)/2]
+	}
+	return sample{
+		wall: middle(func(a, b sample) int { return int(a.wall - b.wall) }).wall,
+		cpu:  middle(func(a, b sample) int { return int(a.cpu - b.cpu) }).cpu,
+		rss:  middle(func(a, b sample) int { return int(a.rss - b.rss) }).rss,
+	}
+}
