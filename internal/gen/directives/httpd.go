@@ -151,7 +151,7 @@ func directive(m, n *node) known.DirectiveInfo {
 
 var (
 	initMacro = regexp.MustCompile(`AP_INIT_([A-Z0-9_]+)\s*\(\s*"<?([A-Za-z0-9_]+)`)
-	sslMacro  = regexp.MustCompile(`SSL_CMD_(?:ALL|SRV|PXY)\(\s*(\w+)\s*,\s*(\w+)`)
+	sslMacro  = regexp.MustCompile(`SSL_CMD_(?:ALL|SRV|PXY|DIR)\(\s*(\w+)\s*,\s*(?:(?:OPTIONS|AUTHCFG|FILEINFO|INDEXES|LIMIT)\s*,\s*)?(\w+)`)
 )
 
 // argKinds reads the argument kinds from the command tables of the C sources.
