@@ -7,10 +7,13 @@ import "clowder/lint"
 // All is the table of rules in the order of their IDs.
 var All = append([]*lint.Rule{
 	httpdSyntax,
+	unknownDirective,
 	directiveModuleNotLoaded,
+	directiveNotAllowedHere,
 	unknownWorkerParameter,
 	unknownBalancerParameter,
 	badParameterValue,
+	includeNotFound,
 	slotmemModuleMissing,
 	lbmethodNotAvailable,
 	proxypassShadowsHandler,

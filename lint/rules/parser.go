@@ -26,6 +26,47 @@ ProxyPass "/app" "balancer://c/app"`,
 	},
 }
 
+var unknownDirective = &lint.Rule{
+	ID: "H002", Name: "unknown-directive", Severity: diag.Error, Confidence: diag.Certain, Category: lint.Syntax, Versions: everyHTTPD,
+	Doc: lint.Doc{
+		What:   "A line begins with a name that no module of httpd has.",
+		Why:    "httpd refuses to start: \"Invalid command, perhaps misspelled or defined by a module not included in the server configuration\".",
+		Fix:    "Correct the spelling; the message names the nearest directive.",
+		Bad:    "LoadModule proxy_module modules/mod_proxy.so\nProxyPas \"/app\" \"http://10.0.0.11:8080/app\"",
+		Good:   "LoadModule proxy_module modules/mod_proxy.so\nProxyPass \"/app\" \"http://10.0.0.11:8080/app\"",
+		Notes:  "Only when the files hold at least one LoadModule line; a warning while an included file is missing. With a module that is not httpd's own (mod_jk, mod_security, …) only a name close to a known one is reported, as info. Names compare without case; what stands in an <IfModule> that is not taken is not looked at.",
+		Source: "The directives of httpd 2.4.71 as its option -L prints them.",
+	},
+}
+
+var directiveNotAllowedHere = &lint.Rule{
+	ID: "H004", Name: "directive-not-allowed-here", Severity: diag.Error, Confidence: diag.Certain, Category: lint.Syntax, Versions: everyHTTPD,
+	Doc: lint.Doc{
+		What: "A directive or section stands where httpd does not accept it.",
+		Why:  "httpd refuses to start: \"not allowed in <...> context\", \"not allowed here\" or \"cannot occur within\".",
+		Fix:  "Move the line out of the section, or into one.",
+		Bad: `<Directory "/srv/www">
+    ProxyPass "/app" "http://10.0.0.11:8080/app"
+</Directory>`,
+		Good:   `ProxyPass "/app" "http://10.0.0.11:8080/app"`,
+		Notes:  "In <Location> a ProxyPass is written without its path; with a path it is refused there too (H007).",
+		Source: "httpd manual, the context of each directive; ap_check_cmd_context in server/core.c.",
+	},
+}
+
+var includeNotFound = &lint.Rule{
+	ID: "H010", Name: "include-not-found", Severity: diag.Warning, Confidence: diag.Certain, Category: lint.Syntax, Versions: everyHTTPD,
+	Doc: lint.Doc{
+		What:   "An Include names a file, folder or pattern that is not among the files.",
+		Why:    "httpd does not start without it; clowder cannot see what it would define.",
+		Fix:    "Give the missing file too, or write IncludeOptional when it may be missing.",
+		Bad:    "Include conf/extra/proxy.conf",
+		Good:   "IncludeOptional conf.d/*.conf",
+		Notes:  "IncludeOptional is never reported. Findings that rest on something not being there are one step weaker while a file is missing.",
+		Source: "httpd manual, Include; messages of httpd 2.4.71.",
+	},
+}
+
 var unknownWorkerParameter = &lint.Rule{
 	ID: "H005", Name: "unknown-worker-parameter", Severity: diag.Error, Confidence: diag.Certain, Category: lint.Balancing, Versions: everyHTTPD, Fixable: true,
 	Doc: lint.Doc{

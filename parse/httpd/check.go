@@ -3,24 +3,46 @@ package httpd
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"clowder/parse/diag"
 )
 
-// Check finds directives that httpd does not know (H002) and directives that
-// stand where httpd refuses them (H004). It looks only at the expanded tree.
+// Check finds directives that httpd does not know (H002), that stand where
+// httpd refuses them (H004), and mistakes in section arguments (H007). It looks
+// only at the expanded tree. What is unknown is reported only when the modules
+// are known, from LoadModule lines or Options.Modules.
 func Check(c *Config) diag.List {
-	k := &checker{}
+	k := &checker{c: c, foreign: c.hasForeignModule()}
 	k.nodes(c.Nodes, nil)
 	return k.diags
 }
 
-type checker struct{ diags diag.List }
+// CheckModules finds directives of stock modules that are not loaded (H003),
+// one finding for each; lint has a rule of that ID with one for each module.
+func CheckModules(c *Config) diag.List {
+	k := &checker{c: c, modulesOnly: true}
+	k.nodes(c.Nodes, nil)
+	return k.diags
+}
+
+type checker struct {
+	c           *Config
+	diags       diag.List
+	foreign     bool // a module that is not httpd's is loaded
+	modulesOnly bool
+}
 
 func (k *checker) report(id, name string, n *Node, format string, args ...any) {
+	if !k.modulesOnly {
+		k.add(id, name, diag.Error, n, format, args...)
+	}
+}
+
+func (k *checker) add(id, name string, sev diag.Severity, n *Node, format string, args ...any) {
 	if len(k.diags) < 10000 {
-		k.diags.Add(diag.Diagnostic{ID: id, Name: name, Severity: diag.Error, Confidence: diag.Certain, Span: n.Span, Message: fmt.Sprintf(format, args...)})
+		k.diags.Add(diag.Diagnostic{ID: id, Name: name, Severity: sev, Confidence: diag.Certain, Span: n.Span, Message: fmt.Sprintf(format, args...)})
 	}
 }
 
@@ -29,9 +51,10 @@ func (k *checker) nodes(nodes []*Node, parent *Node) {
 	for _, n := range nodes {
 		if n.Kind == Section {
 			if !isKnownSection(n.Name) {
-				k.report("H002", "unknown-directive", n, "unknown section `<%s>`", n.Name)
+				k.unknown(n, "<"+n.Name)
 				continue
 			}
+			k.module(n, "<"+n.Name)
 			k.section(n, parent, afterIf)
 			k.nodes(n.Children, n)
 			afterIf = n.Is("If") || n.Is("ElseIf")
@@ -42,25 +65,64 @@ func (k *checker) nodes(nodes []*Node, parent *Node) {
 			continue // reported as a mistake of syntax
 		}
 		if !isKnownDirective(n.Name) {
-			d := ""
-			if near := diag.Suggest(n.Name, knownNames); near != "" {
-				d = "; did you mean `" + near + "`?"
-			}
-			k.report("H002", "unknown-directive", n, "unknown directive `%s`%s", n.Name, d)
+			k.unknown(n, n.Name)
 			continue
 		}
+		k.module(n, n.Name)
 		k.place(n, parent)
 	}
 }
 
-var knownNames = func() []string {
-	var list []string
-	for _, s := range []set{serverOnly, dirOnly, moreDirectives} {
-		for n := range s {
-			list = append(list, n)
+// unknown reports a directive or section, key with its "<", that no stock
+// module has. Without a list of modules it may belong to one of others.
+func (k *checker) unknown(n *Node, key string) {
+	if !k.c.moduleList || k.modulesOnly {
+		return
+	}
+	name := strings.ToLower(n.Name)
+	if removedIn24[name] && strings.HasPrefix(k.c.version, "2.2") {
+		return
+	}
+	list, what, shown := directiveNames, "directive", n.Name
+	if key[0] == '<' {
+		list, what, shown = sectionNames, "section", "<"+n.Name+">"
+	}
+	hint := ""
+	near := diag.Suggest(n.Name, list)
+	if near != "" {
+		hint = "; did you mean `" + near + "`?"
+	}
+	sev := diag.Error
+	switch {
+	case k.foreign && near == "":
+		return // most likely a directive of that module
+	case k.foreign:
+		sev = diag.Info
+	case k.c.HasIncludesUnresolved:
+		sev = diag.Warning // the module may be loaded in a file that is missing
+	}
+	k.add("H002", "unknown-directive", sev, n, "unknown %s `%s`%s", what, shown, hint)
+}
+
+// module reports a directive of a stock module that is not loaded.
+func (k *checker) module(n *Node, key string) {
+	if k.modulesOnly && k.c.moduleList && !k.c.hasCommand(key) {
+		k.add("H003", "directive-module-not-loaded", diag.Error, n, "`%s` belongs to mod_%s, which is not loaded",
+			n.Name, commands[strings.ToLower(key)].modules[0])
+	}
+}
+
+var directiveNames, sectionNames = func() (d, s []string) {
+	for key, c := range commands {
+		if key[0] == '<' {
+			s = append(s, c.name)
+		} else {
+			d = append(d, c.name)
 		}
 	}
-	return list
+	slices.Sort(d)
+	slices.Sort(s)
+	return d, s
 }()
 
 func (k *checker) notHere(n, parent *Node) {
@@ -104,6 +166,9 @@ func (k *checker) section(n, parent *Node, afterIf bool) {
 	case name == "virtualhost" && parent != nil,
 		dirSections[name] && parent != nil && !parent.Is("VirtualHost"),
 		strings.HasPrefix(name, "files") && parent != nil && dirSections[strings.ToLower(parent.Name)] && !strings.HasPrefix(strings.ToLower(parent.Name), "directory"):
+		k.notHere(n, parent)
+		return
+	case commands["<"+name].where == 'd' && (parent == nil || parent.Is("VirtualHost")):
 		k.notHere(n, parent)
 		return
 	case strings.HasPrefix(name, "else") && !afterIf:

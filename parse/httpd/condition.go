@@ -77,9 +77,9 @@ func (l *loader) holds(n *Node, arg string) bool {
 		_, err := l.o.Stat(l.locate(arg))
 		return err == nil
 	case "ifsection":
-		return isKnownSection(arg)
+		return l.c.hasCommand("<" + arg)
 	}
-	return isKnownDirective(arg)
+	return l.c.hasCommand(arg)
 }
 
 func (l *loader) ifVersion(n *Node) bool {

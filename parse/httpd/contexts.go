@@ -21,20 +21,10 @@ var (
 	dirSections = names("Directory DirectoryMatch Location LocationMatch Proxy ProxyMatch")
 
 	// serverOnly may stand at top level and in <VirtualHost> only (RSRC_CONF).
-	serverOnly = names(`ProxyRequests ProxyRemote ProxyRemoteMatch ProxyBlock NoProxy ProxyDomain ProxyVia ProxyTimeout
-		ProxyBadHeader ProxyStatus ProxyMaxForwards ProxyIOBufferSize ProxyReceiveBufferSize ProxySourceAddress
-		BalancerGrowth BalancerPersist BalancerInherit ProxyPassInherit ProxyHCTemplate ProxyHCExpr ProxyHCTPsize
-		AllowCONNECT Listen ServerName ServerAlias ServerAdmin ServerPath DocumentRoot Timeout KeepAlive KeepAliveTimeout
-		MaxKeepAliveRequests CustomLog TransferLog LogFormat ServerRoot LoadModule LoadFile PidFile User Group
-		AllowEncodedSlashes MergeSlashes TraceEnable ErrorLog NameVirtualHost StartServers ServerLimit ThreadsPerChild
-		MaxRequestWorkers MaxClients MinSpareThreads MaxSpareThreads MinSpareServers MaxSpareServers SSLEngine
-		SSLCertificateFile SSLCertificateKeyFile SSLCertificateChainFile SSLProtocol SSLProxyEngine SSLProxyProtocol
-		RewriteMap ServerTokens ScriptAlias UseCanonicalPhysicalPort Mutex TypesConfig
-		ExtendedStatus`)
+	serverOnly = withWhere('s', "")
 
 	// dirOnly may stand in sections only (ACCESS_CONF or .htaccess).
-	dirOnly = names(`Order Allow Deny Satisfy Require AuthType AuthName AuthUserFile AuthGroupFile AuthBasicProvider
-		RequireAll RequireAny RequireNone AuthMerging`)
+	dirOnly = withWhere('d', "RequireAll RequireAny RequireNone")
 
 	// pathTakers stand in a Location without a path; with one they belong
 	// outside.

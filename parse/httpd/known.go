@@ -1,36 +1,107 @@
 package httpd
 
-import "strings"
+import (
+	_ "embed"
+	"strings"
+)
 
-// isKnownDirective answers <IfDirective> for the directives of the stock modules
-// that a front end uses.
-func isKnownDirective(name string) bool {
-	n := strings.ToLower(name)
-	return serverOnly[n] || dirOnly[n] || moreDirectives[n]
+//go:embed directives.txt
+var directiveTable string
+
+// command is what httpd knows about one directive or section of the stock modules.
+type command struct {
+	name    string   // as its module spells it, without "<"
+	modules []string // "-" is the core; any one of them is enough
+	where   byte     // s: server and virtual host, d: inside sections, a: both
 }
 
-// isKnownSection answers <IfSection>.
-func isKnownSection(name string) bool {
-	n := strings.ToLower(name)
-	return dirSections[n] || conditions[n] || moreSections[n]
+// commands maps lower-case names to directives, sections with their "<".
+var commands = func() map[string]*command {
+	m := make(map[string]*command, 800)
+	for l := range strings.Lines(directiveTable) {
+		f := strings.Fields(l)
+		if len(f) != 3 || f[0] == "#" {
+			continue
+		}
+		key := strings.ToLower(f[0])
+		c := m[key]
+		if c == nil {
+			c = &command{name: strings.TrimPrefix(f[0], "<"), where: f[2][0]}
+			m[key] = c
+		}
+		if c.where != f[2][0] {
+			c.where = 'a'
+		}
+		c.modules = append(c.modules, f[1])
+	}
+	return m
+}()
+
+// stockModule reports whether the directives of a module are in the table, or
+// the module is one of httpd's that brings none.
+var stockModule = func() map[string]bool {
+	m := map[string]bool{}
+	for _, c := range commands {
+		for _, x := range c.modules {
+			m[x] = true
+		}
+	}
+	for _, x := range append(strings.Fields(`asis authz_core authz_host authz_owner authz_user bucketeer core data example_hooks http isapi
+		lbmethod_bybusyness lbmethod_byrequests lbmethod_bytraffic ldap logio mpm_event mpm_prefork
+		mpm_worker optional_hook_export proxy_ajp proxy_balancer proxy_fdpass proxy_http proxy_http2
+		proxy_uwsgi ratelimit slotmem_plain slotmem_shm so socache_dbm socache_dc socache_shmcb status
+		systemd unique_id unixd version watchdog`), builtinModules...) {
+		m[x] = true
+	}
+	return m
+}()
+
+func withWhere(w byte, more string) set {
+	s := names(more)
+	for key, c := range commands {
+		if c.where == w && key[0] != '<' {
+			s[key] = true
+		}
+	}
+	return s
 }
 
-var moreSections = names(`VirtualHost Files FilesMatch If ElseIf Else Limit LimitExcept RequireAll RequireAny RequireNone Macro
-	AuthnProviderAlias AuthzProviderAlias`)
+// removedIn24 are directives that httpd 2.2 had and 2.4 refuses.
+var removedIn24 = names(`AcceptMutex LockFile SSLMutex RewriteLog RewriteLogLevel CookieLog RewriteLock AuthzLDAPAuthoritative
+	AuthDefaultAuthoritative AuthzDefaultAuthoritative AuthzGroupFileAuthoritative AuthzUserAuthoritative AuthzOwnerAuthoritative
+	AuthzDBMAuthoritative AuthBasicAuthoritative CacheForceCompletion MCacheSize Compress NWSSLTrustedCerts`)
 
-var moreDirectives = names(`ProxyPass ProxyPassMatch ProxyPassReverse ProxyPassReverseCookiePath ProxyPassReverseCookieDomain
-	ProxyPreserveHost ProxyErrorOverride ProxyAddHeaders Proxy100Continue ProxyPassInterpolateEnv ProxySet BalancerMember
-	SetHandler Header RequestHeader SetEnv UnsetEnv PassEnv SetEnvIf SetEnvIfNoCase SetEnvIfExpr BrowserMatch
-	BrowserMatchNoCase ErrorDocument UseCanonicalName LogLevel Options AllowOverride AllowOverrideList DirectoryIndex
-	RewriteEngine RewriteRule RewriteCond RewriteBase RewriteOptions Redirect RedirectMatch RedirectPermanent RedirectTemp Alias
-	AliasMatch ScriptAliasMatch AddType AddHandler AddOutputFilter SetOutputFilter SetInputFilter ForceType DefaultType AddCharset
-	AddDefaultCharset AddEncoding AddLanguage LimitRequestBody LimitRequestLine LimitRequestFields LimitRequestFieldSize
-	HostnameLookups FileETag ContentDigest EnableSendfile EnableMMAP AcceptFilter AcceptPathInfo ServerSignature Error Action Script
-	SSLOptions SSLRequireSSL SSLVerifyClient SSLVerifyDepth SSLCipherSuite SSLHonorCipherOrder SSLCACertificateFile
-	SSLCACertificatePath SSLSessionCache SSLSessionTickets SSLUseStapling SSLStaplingCache SSLProxyVerify SSLProxyCACertificateFile
-	SSLProxyCheckPeerName SSLProxyCheckPeerCN SSLProxyCheckPeerExpire SSLProxyMachineCertificateFile SSLProxyCipherSuite SSLCompression
-	SSLRandomSeed SSLPassPhraseDialog ExpiresActive ExpiresByType ExpiresDefault RemoteIPHeader RemoteIPInternalProxy
-	RemoteIPTrustedProxy Protocols RequestReadTimeout IndexOptions IndexIgnore DirectorySlash FallbackResource LoadModule LoadFile
-	Include IncludeOptional Define UnDefine Use UndefMacro DefaultRuntimeDir CoreDumpDirectory ScoreBoardFile ThreadLimit MaxSpareThreads
-	MaxConnectionsPerChild MaxRequestsPerChild AsyncRequestWorkerFactor ListenBacklog SendBufferSize ReceiveBufferSize GracefulShutdownTimeout
-	ErrorLogFormat Suexec MIMEMagicFile LanguagePriority ForceLanguagePriority CookieTracking CookieName`)
+// isKnownDirective reports whether a stock module has the directive.
+func isKnownDirective(name string) bool { return commands[strings.ToLower(name)] != nil }
+
+// isKnownSection reports whether a stock module has the section.
+func isKnownSection(name string) bool { return commands["<"+strings.ToLower(name)] != nil }
+
+// hasCommand reports whether a loaded module brings the directive, or the
+// section when key starts with "<"; it answers <IfDirective> and <IfSection>.
+func (c *Config) hasCommand(key string) bool {
+	x := commands[strings.ToLower(key)]
+	if x == nil {
+		return false
+	}
+	for _, m := range x.modules {
+		if m == "util_ldap" {
+			m = "ldap"
+		}
+		if m == "-" || m == "mpm" || c.Modules[m+"_module"] {
+			return true
+		}
+	}
+	return false
+}
+
+// hasForeignModule reports whether a module is loaded whose directives are not
+// in the table.
+func (c *Config) hasForeignModule() bool {
+	for m := range c.Modules {
+		if x, ok := strings.CutSuffix(m, "_module"); ok && !stockModule[x] {
+			return true
+		}
+	}
+	return false
+}

@@ -48,6 +48,9 @@ type Config struct {
 	HasIncludesUnresolved bool
 	// HasLoadModule says that at least one LoadModule line was read.
 	HasLoadModule bool
+
+	moduleList bool   // the list of modules is known: LoadModule lines or Options.Modules
+	version    string // of httpd, as Options say or assumed
 }
 
 // HasModule reports whether the module is known to be loaded; name is
@@ -90,7 +93,7 @@ func Load(f *diag.File, o Options) (*Config, diag.List) {
 	if strings.EqualFold(filepath.Base(dir), "conf") {
 		dir = filepath.Dir(dir)
 	}
-	l := &loader{o: o, c: &Config{ServerRoot: dir, Modules: set{}}, vars: map[string]string{}, defined: map[string]bool{},
+	l := &loader{o: o, c: &Config{ServerRoot: dir, Modules: set{}, version: o.Version}, vars: map[string]string{}, defined: map[string]bool{},
 		macros: map[string]*macro{}, taken: map[diag.Span]bool{}, warned: map[string]bool{}}
 	for _, d := range o.Defines {
 		name, _, _ := strings.Cut(d, "=")
@@ -111,6 +114,7 @@ func Load(f *diag.File, o Options) (*Config, diag.List) {
 	}
 	l.c.Files, l.c.Trees = append(l.c.Files, f), append(l.c.Trees, t)
 	l.c.Nodes = l.expand(nil, t.Nodes, nil)
+	l.c.moduleList = l.c.HasLoadModule || len(o.Modules) > 0
 	l.dropTaken()
 	return l.c, l.diags
 }

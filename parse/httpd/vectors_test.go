@@ -105,7 +105,7 @@ func compare(t *testing.T, v *vector, verdict, place, tree *score) {
 	c, diags := Load(diag.NewFile(filepath.Join(root, "httpd.conf"), data), Options{Defines: v.Defines, Modules: v.Modules,
 		Env: func(k string) (string, bool) { s, ok := v.Env[k]; return s, ok }})
 	_, _, more := Lower(c)
-	diags = append(append(diags, more...), Check(c)...)
+	diags = append(append(append(diags, more...), Check(c)...), CheckModules(c)...)
 	var refused diag.List
 	for _, d := range diags {
 		if d.Severity == diag.Error || d.ID == "H010" {
