@@ -146,6 +146,7 @@ func (l *loader) httpd(f *diag.File) {
 	front, unmapped, more := httpd.Lower(cfg)
 	l.add(diags)
 	l.add(more)
+	l.add(httpd.Check(cfg))
 	markGuards(cfg, unmapped)
 	s := l.r.Setup
 	s.Files = append(s.Files, cfg.Files...)
