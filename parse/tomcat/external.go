@@ -118,21 +118,26 @@ func (s *scanner) markupEntity(start, end int) {
 	if sub.template >= 0 {
 		s.markTemplate(start)
 	}
+	if !balanced(sub.tokens) && !s.aborted {
+		s.report(start, end, "entity `&%s;` holds a tag without its counterpart", name)
+	}
+	s.tokens = append(s.tokens, sub.tokens...)
+}
+
+// balanced reports whether every end tag follows a start tag and the reverse.
+func balanced(tokens []token) bool {
 	depth := 0
-	for _, t := range sub.tokens {
+	for _, t := range tokens {
 		switch {
 		case t.kind == startToken && !t.elem.SelfClosed:
 			depth++
 		case t.kind == endToken:
 			if depth--; depth < 0 {
-				break
+				return false
 			}
 		}
 	}
-	if depth != 0 && !s.aborted {
-		s.report(start, end, "entity `&%s;` holds a tag without its counterpart", name)
-	}
-	s.tokens = append(s.tokens, sub.tokens...)
+	return depth == 0
 }
 
 // external reads the file of a declaration's SYSTEM or PUBLIC part.

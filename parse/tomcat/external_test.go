@@ -18,6 +18,7 @@ func TestExternalEntities(t *testing.T) {
 	for name, text := range map[string]string{
 		"conf/cluster.xml": "<Cluster className=\"org.apache.catalina.ha.tcp.SimpleTcpCluster\"\n  channelSendOptions=\"x\"/>",
 		"conf/half.xml":    "<Cluster>",
+		"conf/turned.xml":  "</Engine><Engine>",
 		"secret.xml":       "<Stolen/>",
 	} {
 		p := filepath.Join(dir, name)
@@ -36,6 +37,7 @@ func TestExternalEntities(t *testing.T) {
 		{"cluster.xml", ""},
 		{"./cluster.xml", ""},
 		{"half.xml", "without its counterpart"},
+		{"turned.xml", "without its counterpart"},
 		{"none.xml", "cannot be read"},
 		{"../secret.xml", "outside the folder"},
 		{"link.xml", "cannot be read"},
@@ -173,4 +175,32 @@ func TestHostileXML(t *testing.T) {
 			t.Logf("%s, %d MiB", took, (after.TotalAlloc-before.TotalAlloc)>>20)
 		})
 	}
+}
+
+func FuzzParseWith(f *testing.F) {
+	f.Add([]byte(`<!DOCTYPE a [<!ENTITY e SYSTEM "x"><!ENTITY g "<b>&e;</b>">]><a>&g;&e;</a>`), []byte("<c d='&e;'>&g;</c>"))
+	f.Add([]byte(`<!DOCTYPE a [<!ENTITY e SYSTEM "x">]><a>&e;</a>`), []byte("\xff\xfe<\x00b\x00/\x00>\x00"))
+	f.Add([]byte(`<!DOCTYPE a [<!ENTITY e "</a><a>">]><a>&e;</a>`), []byte(""))
+	f.Fuzz(func(t *testing.T, data, included []byte) {
+		d, diags := ParseWith(diag.NewFile("x", data), func(name string) (*diag.File, error) { return diag.NewFile(name, included), nil })
+		for _, x := range diags {
+			if x.Span.Start < 0 || int(x.Span.End) > len(x.Span.File.Data) || x.Span.Start > x.Span.End {
+				t.Fatalf("span %d-%d of %d bytes: %s", x.Span.Start, x.Span.End, len(x.Span.File.Data), x.Message)
+			}
+		}
+		LowerServer(d, Options{Version: "10.1"})
+	})
+}
+
+func FuzzProperties(f *testing.F) {
+	f.Add([]byte("a=b\\\n  c\n# x\nk\\u0041:\\uD83D\\uDE00"))
+	f.Add([]byte("\\u12"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		props, _ := Properties(diag.NewFile("x", data))
+		for k, p := range props {
+			if int(p.Span.End) > len(data) || p.Span.Start > p.Span.End {
+				t.Fatalf("%q: span %d-%d of %d bytes", k, p.Span.Start, p.Span.End, len(data))
+			}
+		}
+	})
 }
