@@ -182,6 +182,36 @@ func (k *checker) section(n, parent *Node, afterIf bool) {
 		return
 	}
 	k.argument(n, name)
+	k.noEffect(n)
+	if (name == "if" || name == "elseif") && len(n.Args) > 0 {
+		if _, problem := checkExpr(n.Arg(0)); problem != "" {
+			k.report("H007", "bad-parameter-value", n, "`<%s>`: the expression `%s` cannot be read: %s", n.Name, n.Arg(0), problem)
+		}
+	}
+}
+
+// noEffect finds a group of Require that can only refuse, in a place where one
+// that grants is wanted (authz_core_check_section in mod_authz_core.c).
+func (k *checker) noEffect(n *Node) {
+	name := strings.ToLower(n.Name)
+	if name == "requireall" || name == "requireany" || name == "requirenone" || name == "authzprovideralias" {
+		return // judged with the section around it
+	}
+	var negative *Node
+	for _, c := range n.Children {
+		x := strings.ToLower(c.Name)
+		switch {
+		case x == "requirenone" && len(c.Children) > 0, x == "require" && strings.EqualFold(c.Arg(0), "not"):
+			if negative == nil {
+				negative = c
+			}
+		case x == "require" || x == "requireall" || x == "requireany":
+			return
+		}
+	}
+	if negative != nil && negative.Kind == Section {
+		k.report("H007", "bad-parameter-value", negative, "`<%s>` has no effect here: beside it nothing grants access", negative.Name)
+	}
 }
 
 // argument checks patterns and the number of words of Location and Proxy tags.

@@ -215,6 +215,9 @@ func (l *loader) phase1(n, parent *Node) ([]*Node, *Node) {
 	case "use":
 		return l.useMacro(n, parent), nil
 	case "undefmacro":
+		if l.macros[strings.ToLower(n.Arg(0))] == nil {
+			l.syntax(n.Span, "macro `%s` is not defined before this line", n.Arg(0))
+		}
 		delete(l.macros, strings.ToLower(n.Arg(0)))
 		return nil, nil
 	case "loadmodule":

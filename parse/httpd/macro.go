@@ -68,7 +68,7 @@ func (l *loader) useMacro(n, parent *Node) []*Node {
 		l.syntax(n.Span, "`Use` needs the name of a macro")
 		return nil
 	case m == nil:
-		l.syntax(n.Args[0].Span, "macro `%s` is not defined before this line", n.Arg(0))
+		l.syntax(n.Span, "macro `%s` is not defined before this line", n.Arg(0))
 		return nil
 	case len(n.Args)-1 != len(m.args):
 		l.syntax(n.Span, "macro `%s` takes %d arguments, not %d", m.name, len(m.args), len(n.Args)-1)
