@@ -160,7 +160,7 @@ func (l *loader) expand(out, nodes []*Node, parent *Node) []*Node {
 		if n.Kind == Section && conditions[strings.ToLower(n.Name)] {
 			x := l.variables(n)
 			if l.condition(x) {
-				l.taken[n.Span] = true
+				l.taken[n.Span] = !n.noAngle // a missing ">" is a mistake all the same
 				out = l.expand(out, n.Children, parent)
 			} else {
 				Walk(n.Children, func(c *Node) bool { c.Skipped = true; return true })
