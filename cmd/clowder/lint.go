@@ -12,6 +12,7 @@ import (
 	"clowder/lint/rules"
 	"clowder/parse"
 	"clowder/parse/diag"
+	"clowder/parse/httpd"
 )
 
 type lintCmd struct {
@@ -41,9 +42,11 @@ func (c *lintCmd) Run(a *app) error {
 	if c.Verbose {
 		c.tellInputs(a.stderr, r)
 	}
-	found := check(r, o)
+	var found diag.List
 	if c.Only == "syntax" {
-		found = syntaxOnly(found)
+		found = syntaxOnly(r)
+	} else {
+		found = check(r, o)
 	}
 	rep := report.Report{Findings: found, Files: r.Setup.Files, Rules: rules.All, Version: version()}
 	if err := c.write(a, rep); err != nil {
@@ -58,14 +61,23 @@ func (c *lintCmd) Run(a *app) error {
 	return nil
 }
 
-func syntaxOnly(list diag.List) diag.List {
+// syntaxOnly gives what httpd -t and an XML parser would say, without running the
+// rules.
+func syntaxOnly(r *parse.Result) diag.List {
+	all := r.Diags
+	for _, cfg := range r.HTTPD {
+		if cfg != nil {
+			all = append(all, httpd.CheckModules(cfg)...)
+		}
+	}
 	var out diag.List
-	for _, d := range list {
+	for _, d := range all {
 		switch d.ID {
-		case "H001", "H002", "H004", "H005", "H006", "H007", "H010", "T001":
+		case "H001", "H002", "H003", "H004", "H005", "H006", "H007", "H010", "T001":
 			out = append(out, d)
 		}
 	}
+	out.Sort(r.Setup.Files)
 	return out
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -31,6 +32,7 @@ type runCmd struct {
 
 // Run lints, then runs the setup until Ctrl-C.
 func (c *runCmd) Run(a *app) error {
+	debug.SetGCPercent(100) // a server runs long: memory counts again
 	if c.PortOffset < 0 || c.PortOffset > 65534 {
 		return usage("--port-offset %d: want 0 to 65534", c.PortOffset)
 	}

@@ -72,8 +72,8 @@ func (s *scanner) nextMarkup(start, end int) (at, next int) {
 		if semi < 2 {
 			continue
 		}
-		name := string(s.text[i+1 : i+semi])
-		if _, ok := s.ents.external[name]; ok || strings.Contains(s.ents.text[name], "<") {
+		name := s.text[i+1 : i+semi]
+		if _, ok := s.ents.external[string(name)]; ok || strings.Contains(s.ents.text[string(name)], "<") {
 			return i, i + semi + 1
 		}
 	}
