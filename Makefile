@@ -10,7 +10,7 @@ race:
 	go test -race ./...
 
 fuzz:
-	.ci/fuzz 10s
+	.ci/fuzz 500000x
 
 check:
 	.ci/run
