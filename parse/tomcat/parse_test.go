@@ -211,7 +211,7 @@ func same(t *testing.T, d *Document) {
 	d.Root.Walk(func(e *Element) bool {
 		got = append(got, e.Local())
 		for _, a := range e.Attrs {
-			got = append(got, a.Name[strings.LastIndexByte(a.Name, ':')+1:]+"="+a.Value)
+			got = append(got, localName(a.Name)+"="+a.Value)
 		}
 		if e.XML == nil || e.XML.Tag != e.Local() || len(e.XML.Attr) != len(e.Attrs) {
 			t.Errorf("element %s has another etree element", e.Name)

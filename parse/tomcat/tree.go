@@ -84,7 +84,15 @@ func (e *Element) Walk(f func(*Element) bool) {
 }
 
 // Local returns the element's name without a namespace prefix.
-func (e *Element) Local() string { return e.Name[strings.LastIndexByte(e.Name, ':')+1:] }
+func (e *Element) Local() string { return localName(e.Name) }
+
+// localName cuts the prefix off a name. A colon at either end belongs to the name.
+func localName(name string) string {
+	if prefix, local, ok := strings.Cut(name, ":"); ok && prefix != "" && local != "" {
+		return local
+	}
+	return name
+}
 
 // Kind says what a document is, by its root element.
 type Kind uint8
