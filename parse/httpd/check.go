@@ -19,8 +19,9 @@ func Check(c *Config) diag.List {
 	return k.diags
 }
 
-// CheckModules finds directives of stock modules that are not loaded (H003),
-// one finding for each; lint has a rule of that ID with one for each module.
+// CheckModules finds directives and parameters of stock modules that are not
+// loaded (H003, H108), one finding for each; lint has rules of these IDs that
+// say it once for each module.
 func CheckModules(c *Config) diag.List {
 	k := &checker{c: c, modulesOnly: true}
 	k.nodes(c.Nodes, nil)
@@ -69,6 +70,7 @@ func (k *checker) nodes(nodes []*Node, parent *Node) {
 			continue
 		}
 		k.module(n, n.Name)
+		k.healthParams(n)
 		k.place(n, parent)
 	}
 }
@@ -109,6 +111,20 @@ func (k *checker) module(n *Node, key string) {
 	if k.modulesOnly && k.c.moduleList && !k.c.hasCommand(key) {
 		k.add("H003", "directive-module-not-loaded", diag.Error, n, "`%s` belongs to mod_%s, which is not loaded",
 			n.Name, commands[strings.ToLower(key)].modules[0])
+	}
+}
+
+// healthParams reports parameters that only mod_proxy_hcheck knows while it is
+// not loaded.
+func (k *checker) healthParams(n *Node) {
+	if !k.modulesOnly || !k.c.moduleList || k.c.HasModule("proxy_hcheck") || !n.Is("BalancerMember") && !n.Is("ProxySet") && !n.Is("ProxyPass") {
+		return
+	}
+	for _, a := range n.Args {
+		if key, _, ok := strings.Cut(a.Text, "="); ok && strings.HasPrefix(strings.ToLower(key), "hc") {
+			k.add("H108", "hcheck-module-missing", diag.Error, n, "`%s` needs mod_proxy_hcheck, which is not loaded", key)
+			return
+		}
 	}
 }
 

@@ -90,7 +90,7 @@ func (l *loader) ifVersion(n *Node) bool {
 	not := strings.HasPrefix(op, "!")
 	op = strings.TrimPrefix(op, "!")
 	if op == "" {
-		op = "="
+		op = "!"
 	}
 	if op == "~" || op == "=" && strings.HasPrefix(arg, "/") {
 		if op == "=" {

@@ -13,6 +13,21 @@ import (
 
 // include reads the files of one Include or IncludeOptional.
 func (l *loader) include(n, parent *Node) []*Node {
+	var out []*Node
+	trees := l.included(n)
+	l.depth++
+	for _, t := range trees {
+		out = l.expand(out, t.Nodes, parent)
+		if l.warned["depth"] {
+			break
+		}
+	}
+	l.depth--
+	return out
+}
+
+// included parses the files that the directive names.
+func (l *loader) included(n *Node) []*Tree {
 	if len(n.Args) != 1 || n.Arg(0) == "" {
 		l.syntax(n.Span, "`%s` takes one file name or pattern; put a name with blanks in quotes", n.Name)
 		return nil
@@ -30,7 +45,7 @@ func (l *loader) include(n, parent *Node) []*Node {
 		l.missing(n, optional, err)
 		return nil
 	}
-	var out []*Node
+	var trees []*Tree
 	for _, name := range files {
 		data, err := l.o.Open(name)
 		if err != nil {
@@ -38,17 +53,11 @@ func (l *loader) include(n, parent *Node) []*Node {
 			continue
 		}
 		f := diag.NewFile(name, data)
-		t, diags := Parse(f)
-		l.diags = append(l.diags, diags...)
+		t := l.parse(f)
 		l.c.Files, l.c.Trees = append(l.c.Files, f), append(l.c.Trees, t)
-		l.depth++
-		out = l.expand(out, t.Nodes, parent)
-		l.depth--
-		if l.warned["depth"] {
-			break
-		}
+		trees = append(trees, t)
 	}
-	return out
+	return trees
 }
 
 func (l *loader) missing(n *Node, optional bool, err error) {

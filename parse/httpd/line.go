@@ -77,6 +77,9 @@ func splitLines(f *diag.File, start, end int) []line {
 			}
 			l.appendBytes(body, start)
 			start, stop = next, eol
+			if cont && start >= end {
+				stop = end // httpd counts the line that is not there
+			}
 			if !cont || start >= end {
 				break
 			}

@@ -1,11 +1,14 @@
 package httpd
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"clowder/parse/diag"
@@ -33,6 +36,10 @@ type Options struct {
 	Root    string                                   // put in front of absolute paths
 	Version string                                   // for <IfVersion>; empty: 2.4.71
 	Modules []string                                 // loaded beside the file's own LoadModule lines
+
+	// OnHost says that this is the server's machine, so that files of modules
+	// that are not there are mistakes.
+	OnHost bool
 }
 
 // Config is a configuration after httpd's first phase.
@@ -72,10 +79,14 @@ type loader struct {
 	nodes   int
 	taken   map[diag.Span]bool // opening tags of conditions that were taken
 	warned  map[string]bool
+
+	suspicious bool // the structure is not plain: httpd's own reading decides
+	strict     bool // only what is wrong for httpd's own reading is reported
 }
 
 // Load reads the root file and all that it includes. Each file is parsed once
 // for each time it is included. Files that cannot be found are warnings H010.
+// Every mistake is reported, and the one at which httpd stops is among them.
 func Load(f *diag.File, o Options) (*Config, diag.List) {
 	if o.Open == nil {
 		o.Open = readFile
@@ -89,34 +100,113 @@ func Load(f *diag.File, o Options) (*Config, diag.List) {
 	if o.Version == "" {
 		o.Version = "2.4.71"
 	}
+	l := newLoader(f, o)
+	t := l.parse(f)
+	stock := len(o.Modules) == 0 && !l.findsLoadModule(t.Nodes, 0)
+	l.start(stock)
+	l.c.Files, l.c.Trees = append(l.c.Files, f), append(l.c.Trees, t)
+	l.c.Nodes = l.expand(nil, t.Nodes, nil)
+	l.dropTaken()
+	if l.suspicious {
+		again := newLoader(f, o)
+		again.start(stock)
+		again.strict = true
+		if stop := readStrictly(f, t, again); stop == nil {
+			l = again
+			l.missingAngles(l.c.Nodes)
+		} else {
+			l.add(*stop)
+		}
+	}
+	l.c.moduleList = l.c.HasLoadModule || len(o.Modules) > 0
+	return l.c, l.diags
+}
+
+func newLoader(f *diag.File, o Options) *loader {
 	dir := filepath.Dir(f.Name)
 	if strings.EqualFold(filepath.Base(dir), "conf") {
 		dir = filepath.Dir(dir)
 	}
-	l := &loader{o: o, c: &Config{ServerRoot: dir, Modules: set{}, version: o.Version}, vars: map[string]string{}, defined: map[string]bool{},
+	return &loader{o: o, c: &Config{ServerRoot: dir, Modules: set{}, version: o.Version}, vars: map[string]string{}, defined: map[string]bool{},
 		macros: map[string]*macro{}, taken: map[diag.Span]bool{}, warned: map[string]bool{}}
-	for _, d := range o.Defines {
+}
+
+// start sets what is there before the first line is read.
+func (l *loader) start(stock bool) {
+	for _, d := range l.o.Defines {
 		name, _, _ := strings.Cut(d, "=")
 		l.defined[name] = true
 	}
 	for _, m := range builtinModules {
 		l.addModule(m)
 	}
-	for _, m := range o.Modules {
+	for _, m := range l.o.Modules {
 		l.addModule(m)
 	}
-	t, diags := Parse(f)
-	l.diags = append(l.diags, diags...)
-	if !l.findsLoadModule(t.Nodes, 0) && len(o.Modules) == 0 {
+	if stock {
 		for _, m := range stockModules {
 			l.addModule(m)
 		}
 	}
-	l.c.Files, l.c.Trees = append(l.c.Files, f), append(l.c.Trees, t)
-	l.c.Nodes = l.expand(nil, t.Nodes, nil)
-	l.c.moduleList = l.c.HasLoadModule || len(o.Modules) > 0
-	l.dropTaken()
-	return l.c, l.diags
+}
+
+// parse parses one file; its findings are those of the whole configuration.
+func (l *loader) parse(f *diag.File) *Tree {
+	p := &parser{}
+	t := p.file(f)
+	if !l.strict {
+		l.suspicious = l.suspicious || p.suspicious
+		l.diags = append(l.diags, p.diags...)
+	}
+	return t
+}
+
+// add reports the mistake at which httpd stops, unless a finding is there.
+func (l *loader) add(stop diag.Diagnostic) {
+	at := stop.Span
+	here := func(s diag.Span) bool {
+		return s.File != nil && s.File.Name == at.File.Name && s.Start <= at.End && s.End >= at.Start
+	}
+	for _, d := range l.diags {
+		if d.Severity == diag.Error && (here(d.Span) || slices.ContainsFunc(d.Related, func(r diag.Related) bool { return here(r.Span) })) {
+			return
+		}
+	}
+	for _, f := range l.c.Files {
+		if f.Name == at.File.Name {
+			stop.Span.File = f
+		}
+	}
+	l.diags.Add(stop)
+}
+
+// LineNumber is the number that httpd gives to the directive at the place: of
+// the last of the lines that its backslashes join.
+func (c *Config) LineNumber(at diag.Span) int {
+	for _, t := range c.Trees {
+		if t.File.Name != at.File.Name {
+			continue
+		}
+		i, ok := slices.BinarySearchFunc(t.lines, at.Start, func(l line, start int32) int { return cmp.Compare(l.at.Start, start) })
+		if !ok && i > 0 {
+			i--
+		}
+		if i < len(t.lines) {
+			return lastLine(t.lines[i].at)
+		}
+	}
+	return at.Finish().Line
+}
+
+// missingAngles reports the opening tags without ">" that httpd meets in its
+// second phase.
+func (l *loader) missingAngles(nodes []*Node) {
+	Walk(nodes, func(n *Node) bool {
+		if n.Kind == Section && n.noAngle {
+			l.syntax(n.Span, "`<%s>` lacks its closing `>`", n.Name)
+		}
+		return true
+	})
 }
 
 func readFile(name string) ([]byte, error) {
@@ -189,9 +279,23 @@ func (l *loader) expand(out, nodes []*Node, parent *Node) []*Node {
 // phase1 executes the directives that act while reading. It returns what takes
 // the directive's place, and nil when the directive itself is gone.
 func (l *loader) phase1(n, parent *Node) ([]*Node, *Node) {
-	switch strings.ToLower(n.Name) {
+	switch name := strings.ToLower(n.Name); name {
 	case "include", "includeoptional":
 		return l.include(n, parent), nil
+	case "use":
+		return l.useMacro(n, parent), nil
+	default:
+		if l.readTime(n, name) {
+			return nil, nil
+		}
+	}
+	return nil, n
+}
+
+// readTime executes a directive that acts while reading; it reports whether the
+// directive is gone with that.
+func (l *loader) readTime(n *Node, name string) bool {
+	switch name {
 	case "define":
 		switch {
 		case len(n.Args) < 1 || len(n.Args) > 2 || n.Args[0].Text == "":
@@ -204,31 +308,33 @@ func (l *loader) phase1(n, parent *Node) ([]*Node, *Node) {
 				l.vars[strings.ToLower(n.Arg(0))] = n.Arg(1)
 			}
 		}
-		return nil, nil
 	case "undefine":
-		if len(n.Args) != 1 {
+		switch {
+		case len(n.Args) != 1 || n.Arg(0) == "":
 			l.syntax(n.Span, "`UnDefine` takes one name")
+		case strings.Contains(n.Arg(0), ":"):
+			l.syntax(n.Args[0].Span, "the name of a variable must not contain `:`")
 		}
 		delete(l.vars, strings.ToLower(n.Arg(0)))
 		delete(l.defined, n.Arg(0))
-		return nil, nil
-	case "use":
-		return l.useMacro(n, parent), nil
 	case "undefmacro":
 		if l.macros[strings.ToLower(n.Arg(0))] == nil {
 			l.syntax(n.Span, "macro `%s` is not defined before this line", n.Arg(0))
 		}
 		delete(l.macros, strings.ToLower(n.Arg(0)))
-		return nil, nil
 	case "loadmodule":
 		l.c.HasLoadModule = true
 		if len(n.Args) >= 1 {
 			l.addModule(n.Arg(0))
 			if len(n.Args) > 1 {
+				if _, err := l.o.Stat(l.locate(n.Arg(1))); err != nil && l.o.OnHost {
+					l.syntax(n.Args[1].Span, "`LoadModule %s`: there is no file `%s`", n.Arg(0), l.locate(n.Arg(1)))
+				}
 				base := path.Base(strings.ReplaceAll(n.Arg(1), `\`, "/"))
 				l.c.Modules[strings.TrimSuffix(base, ".so")+".c"] = true
 			}
 		}
+		return false
 	case "serverroot":
 		if len(n.Args) == 1 {
 			l.written = n.Arg(0)
@@ -236,16 +342,37 @@ func (l *loader) phase1(n, parent *Node) ([]*Node, *Node) {
 				l.c.ServerRoot = l.rooted(l.written)
 			}
 		}
+		return false
+	default:
+		return false
 	}
-	return nil, n
+	return true
 }
 
-// variables returns a copy of the node with ${NAME} replaced, as
-// ap_resolve_env in server/core.c does: once, without looking at the result again.
+// variables returns a copy of the node with ${NAME} replaced.
 func (l *loader) variables(n *Node) *Node {
 	x := &Node{Kind: n.Kind, Name: n.Name, NameSpan: n.NameSpan, Args: n.Args, RawArgs: n.RawArgs, Span: n.Span, Close: n.Close,
 		ln: n.ln, raw: n.raw, use: n.use, noAngle: n.noAngle, unclosed: n.unclosed}
-	t := string(n.ln.text)
+	ln, changed := l.resolveEnv(&n.ln)
+	if !changed {
+		return x
+	}
+	y := newNode(ln)
+	y.Span, y.Close, y.use, y.unclosed = n.Span, n.Close, n.use, n.unclosed
+	if y.Kind != n.Kind || y.Kind == Section && !y.Is(n.Name) {
+		l.suspicious = true
+		y.Kind = n.Kind
+	}
+	return y
+}
+
+// resolveEnv replaces ${NAME}, as ap_resolve_env in server/core.c does: once,
+// without looking at the result again. It reports whether it changed anything.
+func (l *loader) resolveEnv(ln *line) (line, bool) {
+	if bytes.IndexByte(ln.text, '$') < 0 {
+		return *ln, false
+	}
+	t := string(ln.text)
 	var rs []replacement
 	for i := 0; ; {
 		k := strings.Index(t[i:], "${")
@@ -274,15 +401,9 @@ func (l *loader) variables(n *Node) *Node {
 		}
 	}
 	if len(rs) == 0 {
-		return x
+		return *ln, false
 	}
-	ln := n.ln.replace(rs)
-	y := newNode(ln)
-	y.Span, y.Close, y.use, y.unclosed = n.Span, n.Close, n.use, n.unclosed
-	if y.Kind == Blank || y.Kind == Comment || y.Kind != n.Kind {
-		y.Kind = n.Kind
-	}
-	return y
+	return ln.replace(rs), true
 }
 
 // findsLoadModule looks for a LoadModule line in the nodes, and in the files

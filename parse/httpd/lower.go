@@ -62,6 +62,10 @@ func (l *lowerer) nodes(nodes []*Node, s *scope) {
 			l.section(n, s)
 			continue
 		}
+		if problem := l.c.argProblem(n); problem != "" {
+			l.bad(n.Span, "`%s` %s", n.Name, problem)
+			continue
+		}
 		l.plain(n)
 		if !l.structure(n, s) && !l.server(n, s) && !l.setting(n, s) && !l.access(n, s) && !l.proxy(n, s) && !l.health(n) && !l.rewrite(n, s) {
 			l.skip(n)
@@ -73,6 +77,12 @@ func (l *lowerer) skip(n *Node) {
 	what := n.Name
 	if n.Kind == Section {
 		what = "<" + n.Name + ">"
+		Walk(n.Children, func(c *Node) bool {
+			if problem := l.c.argProblem(c); c.Kind == Directive && problem != "" {
+				l.bad(c.Span, "`%s` %s", c.Name, problem)
+			}
+			return true
+		})
 	}
 	l.unmapped = append(l.unmapped, model.Unmapped{Span: n.Span, What: what})
 }

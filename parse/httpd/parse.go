@@ -19,15 +19,23 @@ const maxNesting = 200
 // structure are findings H001; after one the parser goes on, and takes what may
 // not stand in an unclosed section as being outside of it again.
 func Parse(f *diag.File) (*Tree, diag.List) {
-	lines := splitLines(f, 0, len(f.Data))
 	p := &parser{}
-	return &Tree{File: f, Nodes: p.parse(lines), lines: lines}, p.diags
+	return p.file(f), p.diags
+}
+
+func (p *parser) file(f *diag.File) *Tree {
+	lines := splitLines(f, 0, len(f.Data))
+	return &Tree{File: f, Nodes: p.parse(lines), lines: lines}
 }
 
 type parser struct {
 	diags diag.List
 	root  Node
 	stack []*Node
+
+	// suspicious says that the tags do not make a plain tree: httpd, which reads
+	// line by line and skips what is not taken, may see it otherwise.
+	suspicious bool
 }
 
 func (p *parser) parse(lines []line) []*Node {
@@ -154,6 +162,9 @@ func (p *parser) close(n *Node, name string, opener *Node) {
 	for p.top() != opener {
 		p.drop(n)
 	}
+	if int(n.NameSpan.End-n.NameSpan.Start) != len(n.ln.text)-1 {
+		p.suspicious = true // text behind the tag: not the end of a condition
+	}
 	opener.Close = n.Span
 	p.stack = p.stack[:len(p.stack)-1]
 }
@@ -202,6 +213,7 @@ func (p *parser) report(at diag.Span, msg string) {
 }
 
 func (p *parser) add1(d diag.Diagnostic) {
+	p.suspicious = true
 	if len(p.diags) < maxSyntaxErrors {
 		d.ID, d.Name, d.Severity, d.Confidence = "H001", "httpd-syntax", diag.Error, diag.Certain
 		p.diags.Add(d)
