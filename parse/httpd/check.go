@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"fmt"
+	"net"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,6 +39,12 @@ type checker struct {
 func (k *checker) report(id, name string, n *Node, format string, args ...any) {
 	if !k.modulesOnly {
 		k.add(id, name, diag.Error, n, format, args...)
+	}
+}
+
+func (k *checker) warn(n *Node, format string, args ...any) {
+	if !k.modulesOnly {
+		k.add("H007", "bad-parameter-value", diag.Warning, n, format, args...)
 	}
 }
 
@@ -162,6 +169,12 @@ func (k *checker) place(n, parent *Node) {
 		dirOnly[name] && top,
 		(name == "listen" || name == "proxyhctpsize") && parent != nil:
 		k.notHere(n, parent)
+	case globalOnly[name] && n.within("VirtualHost") != nil:
+		k.notHere(n, n.within("VirtualHost"))
+	case name == "serveralias" && parent == nil:
+		k.notHere(n, nil)
+	case parent != nil && strings.HasPrefix(strings.ToLower(parent.Name), "require") && isKnownSection(parent.Name) && !inAuthConfig(name):
+		k.notHere(n, parent)
 	case pathTakers[name] && !top:
 		for p := parent; p != nil; p = p.Parent {
 			switch strings.ToLower(p.Name) {
@@ -181,7 +194,8 @@ func (k *checker) section(n, parent *Node, afterIf bool) {
 		return
 	case name == "virtualhost" && parent != nil,
 		dirSections[name] && parent != nil && !parent.Is("VirtualHost"),
-		strings.HasPrefix(name, "files") && parent != nil && dirSections[strings.ToLower(parent.Name)] && !strings.HasPrefix(strings.ToLower(parent.Name), "directory"):
+		strings.HasPrefix(name, "files") && n.within("Location", "LocationMatch", "Limit", "LimitExcept") != nil,
+		(name == "if" || strings.HasPrefix(name, "else")) && n.within("Limit", "LimitExcept") != nil:
 		k.notHere(n, parent)
 		return
 	case commands["<"+name].where == 'd' && (parent == nil || parent.Is("VirtualHost")):
@@ -198,41 +212,36 @@ func (k *checker) section(n, parent *Node, afterIf bool) {
 		return
 	}
 	k.argument(n, name)
-	k.noEffect(n)
+	switch name {
+	case "requireany", "requirenone":
+		k.group(n, true)
+	case "requireall":
+		k.group(n, false)
+	case "directory", "directorymatch", "location", "locationmatch", "files", "filesmatch", "proxy", "proxymatch", "if", "elseif", "else":
+		k.group(n, true)
+	}
 	if (name == "if" || name == "elseif") && len(n.Args) > 0 {
-		if _, problem := checkExpr(n.Arg(0)); problem != "" {
+		if _, problem := checkExpr(n.Arg(0), k.foreign || !k.c.moduleList || k.c.HasIncludesUnresolved); problem != "" {
 			k.report("H007", "bad-parameter-value", n, "`<%s>`: the expression `%s` cannot be read: %s", n.Name, n.Arg(0), problem)
 		}
 	}
 }
 
-// noEffect finds a group of Require that can only refuse, in a place where one
-// that grants is wanted (authz_core_check_section in mod_authz_core.c).
-func (k *checker) noEffect(n *Node) {
-	name := strings.ToLower(n.Name)
-	if name == "requireall" || name == "requireany" || name == "requirenone" || name == "authzprovideralias" {
-		return // judged with the section around it
-	}
-	var negative *Node
-	for _, c := range n.Children {
-		x := strings.ToLower(c.Name)
-		switch {
-		case x == "requirenone" && len(c.Children) > 0, x == "require" && strings.EqualFold(c.Arg(0), "not"):
-			if negative == nil {
-				negative = c
-			}
-		case x == "require" || x == "requireall" || x == "requireany":
-			return
-		}
-	}
-	if negative != nil && negative.Kind == Section {
-		k.report("H007", "bad-parameter-value", negative, "`<%s>` has no effect here: beside it nothing grants access", negative.Name)
-	}
-}
-
 // argument checks patterns and the number of words of Location and Proxy tags.
 func (k *checker) argument(n *Node, name string) {
-	if !dirSections[name] || len(n.Args) == 0 {
+	switch {
+	case len(n.Args) == 0:
+		return
+	case name == "virtualhost":
+		k.addresses(n)
+		return
+	case strings.HasPrefix(name, "require") && len(n.Args) > 0:
+		k.report("H007", "bad-parameter-value", n, "`<%s>` takes no arguments", n.Name)
+		return
+	case name == "limit" || name == "limitexcept":
+		k.methods(n)
+		return
+	case !dirSections[name] && !strings.HasPrefix(name, "files"):
 		return
 	}
 	args := n.Args
@@ -250,6 +259,38 @@ func (k *checker) argument(n *Node, name string) {
 		k.report("H007", "bad-parameter-value", n, "`<Proxy>` takes parameters only for a URL")
 	case match && !compiles(args[0].Text):
 		k.report("H007", "bad-parameter-value", n, "`%s` is no regular expression", args[0].Text)
+	}
+}
+
+// addresses checks the words of <VirtualHost> (get_addresses in server/vhost.c).
+func (k *checker) addresses(n *Node) {
+	for _, a := range n.Args {
+		host, port := a.Text, ""
+		if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+			host, port = host[:i], host[i+1:]
+			if port != "*" && strings.Trim(port, "0123456789") != "" {
+				k.warn(n, "`<VirtualHost %s>`: the port is no number; httpd takes the whole word for a host name", a.Text)
+				return
+			}
+			if port != "*" && (atoi(port) < 1 || atoi(port) > 65535) {
+				k.report("H007", "bad-parameter-value", n, "`<VirtualHost %s>`: the port must be a number from 1 to 65535, or `*`", a.Text)
+				return
+			}
+		}
+		if strings.HasPrefix(host, "[") != strings.HasSuffix(host, "]") || strings.HasPrefix(host, "[") && net.ParseIP(strings.Trim(host, "[]")) == nil {
+			k.report("H007", "bad-parameter-value", n, "`<VirtualHost %s>`: that is no address", a.Text)
+			return
+		}
+	}
+}
+
+// methods checks the words of <Limit> and <LimitExcept> (ap_limit_section in
+// server/core.c).
+func (k *checker) methods(n *Node) {
+	for _, a := range n.Args {
+		if strings.EqualFold(a.Text, "trace") {
+			k.report("H007", "bad-parameter-value", n, "`<%s>`: TRACE cannot be limited here; use TraceEnable", n.Name)
+		}
 	}
 }
 

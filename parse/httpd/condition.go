@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bytes"
 	"regexp"
 	"strconv"
 	"strings"
@@ -86,6 +87,10 @@ func (l *loader) ifVersion(n *Node) bool {
 	op, arg := "=", n.Arg(0)
 	if len(n.Args) > 1 {
 		op, arg = n.Arg(0), n.Arg(1)
+	}
+	if k := bytes.LastIndexByte(n.ln.text, '>'); len(n.Args) == 1 && strings.TrimSpace(string(n.ln.text[k+1:])) != "" {
+		l.syntax(n.Span, "`<IfVersion>`: text behind its `>`") // the words are cut before the ">" is looked for
+		return false
 	}
 	not := strings.HasPrefix(op, "!")
 	op = strings.TrimPrefix(op, "!")

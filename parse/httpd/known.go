@@ -17,6 +17,8 @@ type command struct {
 	where   byte     // s: server and virtual host, d: inside sections, a: both
 	args    string   // how httpd reads the arguments: TAKE1, FLAG, RAW_ARGS, …
 	args22  string   // where httpd 2.2 reads them otherwise
+
+	override string // the class of AllowOverride that permits it
 }
 
 // commands maps lower-case names to directives, sections with their "<".
@@ -40,7 +42,7 @@ var commands = func() map[string]*command {
 	}
 	for _, d := range known.Directives() {
 		if c := m[strings.ToLower(d.Name)]; c != nil && !d.IsSection {
-			c.args = d.Args
+			c.args, c.override = d.Args, d.Override
 			if d.In22 != nil {
 				c.args22 = d.In22.Args
 			}

@@ -21,7 +21,7 @@ func Lower(c *Config) (*model.FrontEnd, []model.Unmapped, diag.List) {
 		f.At = diag.At(c.Files[0], 0, 0)
 		f.Main.At = f.At
 	}
-	l := &lowerer{c: c, f: f}
+	l := &lowerer{c: c, f: f, foreign: c.hasForeignModule()}
 	l.nodes(c.Nodes, &scope{srv: f.Main})
 	f.ApplyDefaults()
 	return f, l.unmapped, l.diags
@@ -34,8 +34,12 @@ type lowerer struct {
 	diags    diag.List
 	tagged   map[*model.Balancer]bool // defined by a <Proxy> tag
 
-	templates map[string][]Arg // of ProxyHCTemplate
-	exprs     map[string]bool  // of ProxyHCExpr
+	templates  map[string][]Arg // of ProxyHCTemplate
+	exprs      map[string]bool  // of ProxyHCExpr
+	providers  map[string]bool  // of <AuthzProviderAlias>
+	authnAlias bool             // there is an <AuthnProviderAlias>
+	foreign    bool             // a module that is not httpd's is loaded
+	aside      int              // inside sections that the model does not hold
 }
 
 // scope is where a directive stands.
@@ -66,7 +70,7 @@ func (l *lowerer) nodes(nodes []*Node, s *scope) {
 			l.bad(n.Span, "`%s` %s", n.Name, problem)
 			continue
 		}
-		l.plain(n)
+		l.check(n)
 		if !l.structure(n, s) && !l.server(n, s) && !l.setting(n, s) && !l.access(n, s) && !l.proxy(n, s) && !l.health(n) && !l.rewrite(n, s) {
 			l.skip(n)
 		}
@@ -74,15 +78,12 @@ func (l *lowerer) nodes(nodes []*Node, s *scope) {
 }
 
 func (l *lowerer) skip(n *Node) {
+	if l.aside > 0 {
+		return
+	}
 	what := n.Name
 	if n.Kind == Section {
 		what = "<" + n.Name + ">"
-		Walk(n.Children, func(c *Node) bool {
-			if problem := l.c.argProblem(c); c.Kind == Directive && problem != "" {
-				l.bad(c.Span, "`%s` %s", c.Name, problem)
-			}
-			return true
-		})
 	}
 	l.unmapped = append(l.unmapped, model.Unmapped{Span: n.Span, What: what})
 }
@@ -114,7 +115,17 @@ func (l *lowerer) section(n *Node, s *scope) {
 		l.require(s, n, g)
 		l.nodes(n.Children, &scope{srv: s.srv, sec: s.sec, req: g})
 	default:
+		if name == "authzprovideralias" && len(n.Args) > 1 {
+			if l.providers == nil {
+				l.providers = map[string]bool{}
+			}
+			l.providers[strings.ToLower(n.Arg(1))] = true
+		}
+		l.authnAlias = l.authnAlias || name == "authnprovideralias"
 		l.skip(n)
+		l.aside++
+		l.nodes(n.Children, &scope{srv: &model.Server{}, sec: &model.Section{At: n.Span, Kind: model.Is(n.Name, n.NameSpan)}})
+		l.aside--
 	}
 }
 

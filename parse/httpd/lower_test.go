@@ -32,6 +32,7 @@ func TestLowerWholeSetup(t *testing.T) {
 		"httpd.conf": `ServerRoot "D:\Apache"
 Listen 127.0.0.1:8080 http
 LoadModule proxy_module modules/mod_proxy.so
+LoadModule authz_host_module modules/mod_authz_host.so
 <IfModule mod_proxy.c>
 Include conf/*.conf
 </IfModule>

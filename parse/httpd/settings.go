@@ -121,28 +121,96 @@ func (l *lowerer) header(st *model.Settings, n *Node) {
 		l.bad(args[0].Span, "`%s %s`: the action must be add, set, setifempty, append, merge, unset, echo, note, edit or edit*", n.Name, args[0].Text)
 		return
 	}
-	h.Action, h.Name = model.Is(action, args[0].Span), model.Is(strings.TrimSuffix(args[1].Text, ":"), args[1].Span)
-	args = args[2:]
-	if len(args) > 0 {
-		last := args[len(args)-1]
-		if t := strings.ToLower(last.Text); strings.HasPrefix(t, "env=") || strings.HasPrefix(t, "expr=") || t == "early" {
-			h.Cond = model.Is(last.Text, last.Span)
-			args = args[:len(args)-1]
-		}
+	name, _, _ := strings.Cut(args[1].Text, ":")
+	h.Action, h.Name = model.Is(action, args[0].Span), model.Is(name, args[1].Span)
+	values, most := 1, 1
+	switch action {
+	case "edit", "edit*":
+		values, most = 2, 2
+	case "unset", "echo":
+		values, most = 0, 0
 	}
-	if len(args) > 0 {
-		at := args[0].Span
-		at.End = args[len(args)-1].Span.End
-		h.Value = model.Is(strings.Join(argTexts(args), " "), at)
+	words := args[2:]
+	switch {
+	case len(words) < values:
+		l.bad(n.Span, "`%s %s` needs a value", n.Name, action)
+		return
+	case len(words) > most+1:
+		l.bad(words[most+1].Span, "`%s %s`: there are too many words; put a value with blanks in quotes", n.Name, action)
+		return
+	case action == "echo" && h.Request.V:
+		l.bad(args[0].Span, "`RequestHeader` cannot echo")
+		return
+	}
+	if action == "edit" || action == "edit*" {
+		l.regex(n, words[0].Span, words[0].Text)
+	} else if action == "echo" {
+		l.regex(n, args[1].Span, args[1].Text)
+	}
+	if len(words) > most {
+		l.headerCondition(n, words[most])
+		h.Cond = model.Is(words[most].Text, words[most].Span)
+	}
+	if most > 0 {
+		l.headerValue(n, words[most-1])
+		at := words[0].Span
+		at.End = words[most-1].Span.End
+		h.Value = model.Is(strings.Join(argTexts(words[:most]), " "), at)
 	}
 	st.Headers = append(st.Headers, h)
 }
 
+// headerCondition checks the last word: early, env= or expr=.
+func (l *lowerer) headerCondition(n *Node, a Arg) {
+	t := strings.ToLower(a.Text)
+	switch {
+	case t == "early":
+	case strings.HasPrefix(t, "env="):
+		if v := strings.TrimPrefix(t[4:], "!"); v == "" {
+			l.bad(a.Span, "`%s`: `%s` names no variable", n.Name, a.Text)
+		}
+	case strings.HasPrefix(t, "expr="):
+		l.expr(n, a.Span, a.Text[len("expr="):])
+	default:
+		l.bad(a.Span, "`%s`: after the value may stand early, env= or expr=, not `%s`; put a value with blanks in quotes", n.Name, a.Text)
+	}
+}
+
+// headerValue checks the formats of a value (parse_format_tag): the letters
+// behind % of mod_headers.c; s is mod_ssl's.
+func (l *lowerer) headerValue(n *Node, a Arg) {
+	s := a.Text
+	if v, ok := strings.CutPrefix(s, "expr="); ok {
+		if problem := checkStringExpr(v, l.others()); problem != "" {
+			l.bad(a.Span, "`%s`: `%s` cannot be read: %s", n.Name, s, problem)
+		}
+		return
+	}
+	for i := strings.IndexByte(s, '%'); i >= 0 && i+1 < len(s); {
+		s = s[i+1:]
+		if s[0] == '%' {
+			s = s[1:]
+		} else {
+			if s[0] == '{' {
+				_, s, _ = strings.Cut(s, "}")
+			}
+			if s == "" || !strings.Contains("Dteslibc", s[:1]) {
+				l.bad(a.Span, "`%s`: `%s` holds an unknown format behind `%%`; a literal `%%` is written `%%%%`", n.Name, a.Text)
+				return
+			}
+		}
+		i = strings.IndexByte(s, '%')
+	}
+}
+
 func (l *lowerer) errorDocument(st *model.Settings, n *Node) {
 	code := atoi(n.Arg(0))
-	if len(n.Args) < 2 || code < 400 || code > 599 {
-		l.bad(n.Span, "`ErrorDocument` takes a status code from 400 to 599 and a document")
+	if !knownStatus[code] {
+		l.bad(n.Args[0].Span, "`ErrorDocument %s`: httpd knows no such status code", n.Arg(0))
 		return
+	}
+	if problem := checkStringExpr(n.Arg(1), l.others()); problem != "" {
+		l.bad(n.Args[1].Span, "`ErrorDocument`: `%s` cannot be read: %s", n.Arg(1), problem)
 	}
 	at := n.Args[1].Span
 	at.End = n.Args[len(n.Args)-1].Span.End
@@ -199,15 +267,21 @@ func (l *lowerer) access(n *Node, s *scope) bool {
 	return true
 }
 
-// hostWord checks one word of Allow and Deny.
+// hostWord checks one word of Allow and Deny (allow_cmd in mod_access_compat.c).
 func (l *lowerer) hostWord(n *Node, w Arg) {
 	ip, mask, found := strings.Cut(w.Text, "/")
 	switch {
-	case strings.HasPrefix(w.Text, "#"):
+	case strings.HasPrefix(strings.ToLower(w.Text), "env="), strings.EqualFold(w.Text, "all"):
+	case found:
+		if !validNet(ip, mask) {
+			l.bad(w.Span, "`%s from %s`: that is no network", n.Name, w.Text)
+		}
+	case looksLikeAddress(w.Text):
+		if !validAddress(w.Text) {
+			l.bad(w.Span, "`%s from %s`: that is no address", n.Name, w.Text)
+		}
+	case strings.Contains(w.Text, "#"):
 		l.bad(w.Span, "`%s`: a comment cannot follow the hosts", n.Name)
-	case !found || strings.HasPrefix(strings.ToLower(w.Text), "env="):
-	case !validNet(ip, mask):
-		l.bad(w.Span, "`%s from %s`: that is no network", n.Name, w.Text)
 	}
 }
 
@@ -232,16 +306,13 @@ func (l *lowerer) requireLine(n *Node, s *scope) {
 		r.Not = model.Is(true, args[0].Span)
 		args = args[1:]
 	}
+	if problem := l.requireProblem(n, args, n.Text()); problem != "" {
+		l.bad(n.Span, "%s", problem)
+	}
 	if len(args) == 0 {
-		l.bad(n.Span, "`Require` needs a provider, such as `all granted`")
 		return
 	}
 	for _, a := range args {
-		if strings.EqualFold(args[0].Text, "ip") && a != args[0] {
-			if ip, mask, found := strings.Cut(a.Text, "/"); found && !validNet(ip, mask) {
-				l.bad(a.Span, "`Require ip %s`: that is no network", a.Text)
-			}
-		}
 		r.Args = append(r.Args, model.Is(a.Text, a.Span))
 	}
 	l.require(s, n, r)

@@ -11,7 +11,7 @@ import (
 func (l *lowerer) health(n *Node) bool {
 	switch strings.ToLower(n.Name) {
 	case "proxyhctemplate":
-		if len(n.Args) == 0 || strings.Contains(n.Arg(0), "=") {
+		if len(n.Args) == 0 {
 			l.bad(n.Span, "`ProxyHCTemplate` needs a name")
 			return true
 		}
@@ -28,12 +28,18 @@ func (l *lowerer) health(n *Node) bool {
 	case "proxyhcexpr":
 		text, ok := exprBody(n)
 		switch {
-		case len(n.Args) == 0 || text == "":
+		case len(n.Args) == 0 || strings.Trim(text, "{} ") == "":
 			l.bad(n.Span, "`ProxyHCExpr` needs a name and an expression")
+			return false
 		case len(n.Arg(0)) > 15:
 			l.bad(n.Args[0].Span, "`ProxyHCExpr`: the name is longer than 15 characters")
 		case !ok:
 			l.bad(n.Span, "`ProxyHCExpr`: nothing may follow the expression")
+		default:
+			if strings.HasPrefix(text, "{") {
+				text = strings.TrimSuffix(text[1:], "}")
+			}
+			l.expr(n, n.Span, text)
 		}
 		if l.exprs == nil {
 			l.exprs = map[string]bool{}
@@ -87,56 +93,6 @@ func (l *lowerer) healthRef(p param, m *model.Member) {
 	case "hcexpr":
 		if !l.exprs[p.val] && !l.c.HasIncludesUnresolved {
 			l.bad(p.at, "`%s=%s`: no ProxyHCExpr of that name stands before this line", p.key, p.val)
-		}
-	}
-}
-
-var logLevels = names(`emerg alert crit error warn notice info debug trace1 trace2 trace3 trace4 trace5 trace6 trace7 trace8`)
-
-// plain checks values of directives that the model does not hold, or holds as
-// they are written.
-func (l *lowerer) plain(n *Node) {
-	switch strings.ToLower(n.Name) {
-	case "serveradmin", "errorlog", "documentroot":
-		l.one(n)
-	case "balancergrowth":
-		if l.one(n) && (atoi(n.Arg(0)) < 0 || atoi(n.Arg(0)) > 1000) {
-			l.bad(n.Span, "`BalancerGrowth %s`: it must be from 0 to 1000", n.Arg(0))
-		}
-	case "proxydomain":
-		if l.one(n) && !strings.HasPrefix(n.Arg(0), ".") {
-			l.bad(n.Span, "`ProxyDomain %s`: the name must begin with a dot", n.Arg(0))
-		}
-	case "proxyhctpsize":
-		if l.one(n) && atoi(n.Arg(0)) < 0 {
-			l.bad(n.Span, "`ProxyHCTPsize %s`: it must be 0 or more", n.Arg(0))
-		}
-	case "allowconnect":
-		for _, a := range n.Args {
-			if a.Text == "" || strings.Trim(a.Text, "0123456789-") != "" {
-				l.bad(a.Span, "`AllowCONNECT %s`: ports must be numbers", a.Text)
-			}
-		}
-	case "servername":
-		if !l.one(n) {
-			return
-		}
-		name := n.Arg(0)
-		if k := strings.LastIndexByte(name, ':'); k >= 0 && !strings.HasSuffix(name, "]") {
-			if p := name[k+1:]; !strings.HasPrefix(p, "//") && (atoi(p) < 1 || atoi(p) > 65535) {
-				l.bad(n.Args[0].Span, "`ServerName %s`: the port must be from 1 to 65535", name)
-			}
-		}
-	case "loglevel":
-		for _, a := range n.Args {
-			word := a.Text[strings.LastIndexByte(a.Text, ':')+1:]
-			if !logLevels[strings.ToLower(word)] {
-				l.bad(a.Span, "`LogLevel %s`: the level must be emerg, alert, crit, error, warn, notice, info, debug or trace1 to trace8", a.Text)
-			}
-		}
-	case "setenvif", "setenvifnocase":
-		if len(n.Args) > 1 && !compiles(n.Arg(1)) {
-			l.bad(n.Args[1].Span, "`%s`: `%s` is no regular expression", n.Name, n.Arg(1))
 		}
 	}
 }
