@@ -163,6 +163,7 @@ var skipDirectives = map[string]bool{
 	"user": true, "group": true, "chrootdir": true, "suexec": true, "coredumpdirectory": true, "error": true, "warning": true,
 	"typesconfig": true, "documentroot": true, "errorlog": true, "customlog": true, "transferlog": true, "globallog": true, "mutex": true, "scriptlog": true, "pidfile": true, "scoreboardfile": true,
 	"authuserfile": true, "rewritemap": true, "listen": true, "listencoresbucketsratio": true, "serverlimit": true, "threadlimit": true,
+	"proxysourceaddress": true, // a name may resolve here
 }
 
 var diffDirectives = func() []string {
@@ -185,7 +186,7 @@ func (g generator) anyDirective() string {
 		d = g.pick("ProxyVia", "ProxyStatus", "ProxyBadHeader", "ProxyTimeout", "ProxyIOBufferSize", "ProxyReceiveBufferSize", "ProxyMaxForwards", "ProxyErrorOverride", "BalancerGrowth", "BalancerInherit", "BalancerPersist",
 			"ProxyDomain", "AllowCONNECT", "ProxyRequests", "ProxyBlock", "NoProxy", "ServerName", "ServerAlias", "Timeout", "KeepAlive", "KeepAliveTimeout", "MaxKeepAliveRequests", "UseCanonicalName", "AllowEncodedSlashes", "MergeSlashes", "TraceEnable", "ErrorDocument", "LogLevel", "ServerTokens",
 			"ServerSignature", "Header", "RequestHeader", "SetEnv", "UnsetEnv", "SetEnvIf", "SetEnvIfNoCase", "BrowserMatch", "RewriteEngine", "RewriteRule", "RewriteCond", "RewriteBase", "Alias", "AliasMatch", "Redirect", "RedirectMatch", "ScriptAlias", "DirectoryIndex", "Options", "AllowOverride",
-			"ProxyRemote", "ProxySourceAddress", "ProxyPassReverseCookiePath", "ProxyPassReverseCookieDomain", "ProxyAddHeaders", "ProxyPreserveHost", "SetHandler", "AddHandler", "AuthType", "AuthName", "LimitRequestBody", "LimitRequestFields", "LimitRequestFieldSize", "LimitRequestLine", "HostnameLookups", "UnDefine", "UndefMacro")
+			"ProxyRemote", "ProxyPassReverseCookiePath", "ProxyPassReverseCookieDomain", "ProxyAddHeaders", "ProxyPreserveHost", "SetHandler", "AddHandler", "AuthType", "AuthName", "LimitRequestBody", "LimitRequestFields", "LimitRequestFieldSize", "LimitRequestLine", "HostnameLookups", "UnDefine", "UndefMacro")
 	}
 	line := d
 	for range g.IntN(4) {

@@ -14,54 +14,67 @@ import (
 // holds as they are written. Each is what the directive's function in httpd
 // refuses; the number of arguments is right when they run.
 var valueChecks = map[string]func(l *lowerer, n *Node){
-	"acceptpathinfo":      words("on", "off", "default"),
-	"alias":               checkAlias,
-	"aliasmatch":          checkAlias,
-	"allowconnect":        checkConnectPorts,
-	"authbasicprovider":   checkAuthnProviders,
-	"authmerging":         words("Off", "And", "Or"),
-	"allowencodedslashes": words("on", "off", "nodecode"),
-	"allowoverride":       checkAllowOverride,
-	"balancergrowth":      numberIn(0, 1000),
-	"browsermatch":        checkSetEnvIf,
-	"browsermatchnocase":  checkSetEnvIf,
-	"directoryslash":      words("on", "off"),
-	"errorlogformat":      checkErrorLogFormat,
-	"fileetag":            checkFileETag,
-	"hostnamelookups":     words("on", "off", "double"),
-	"httpprotocoloptions": wordsOf("Unsafe Strict RegisteredMethods LenientMethods Require1.0 Allow0.9"),
-	"keepalivetimeout":    checkTimeFormat,
-	"limitrequestfields":  numberFrom(0),
-	"limitrequestline":    numberFrom(0),
-	"listenbacklog":       numberFrom(1),
-	"loglevel":            checkLogLevel,
-	"maxrangeoverlaps":    checkRanges,
-	"maxrangereversals":   checkRanges,
-	"maxranges":           checkRanges,
-	"options":             checkOptions,
-	"proxydomain":         checkProxyDomain,
-	"proxyhctpsize":       numberFrom(0),
-	"proxyremote":         checkProxyRemote,
-	"proxyremotematch":    checkProxyRemote,
-	"proxysourceaddress":  checkSourceAddress,
-	"redirect":            checkRedirect,
-	"redirectmatch":       checkRedirect,
-	"redirectpermanent":   checkRedirectTo,
-	"redirecttemp":        checkRedirectTo,
-	"regexdefaultoptions": checkRegexOptions,
-	"rewritecond":         checkRewriteCond,
-	"rewriteoptions":      checkRewriteOptions,
-	"rewriterule":         checkRewriteRule,
-	"scriptalias":         checkAlias,
-	"scriptaliasmatch":    checkAlias,
-	"servername":          checkServerName,
-	"serversignature":     words("on", "off", "email"),
-	"servertokens":        words("OS", "Min", "Minimal", "Major", "Minor", "Prod", "ProductOnly", "Full"),
-	"setenvif":            checkSetEnvIf,
-	"setenvifexpr":        checkSetEnvIfExpr,
-	"setenvifnocase":      checkSetEnvIf,
-	"usecanonicalname":    words("on", "off", "dns"),
-	"watchdoginterval":    checkTimeFormat,
+	"acceptpathinfo":         words("on", "off", "default"),
+	"alias":                  checkAlias,
+	"aliasmatch":             checkAlias,
+	"allowconnect":           checkConnectPorts,
+	"authbasicprovider":      checkAuthnProviders,
+	"authname":               checkStringValue,
+	"authtype":               checkStringValue,
+	"authmerging":            words("Off", "And", "Or"),
+	"allowencodedslashes":    words("on", "off", "nodecode"),
+	"allowoverride":          checkAllowOverride,
+	"balancergrowth":         numberIn(0, 1000),
+	"browsermatch":           checkSetEnvIf,
+	"browsermatchnocase":     checkSetEnvIf,
+	"cgivar":                 checkCGIVar,
+	"directoryindexredirect": checkIndexRedirect,
+	"enablemmap":             words("on", "off"),
+	"enablesendfile":         words("on", "off"),
+	"limitinternalrecursion": checkRecursion,
+	"limitrequestbody":       checkSize,
+	"limitxmlrequestbody":    checkSize,
+	"protocolshonororder":    words("on", "off"),
+	"readbuffersize":         checkSize,
+	"flushmaxthreshold":      checkSize,
+	"rewritebase":            checkRewriteBase,
+	"directoryslash":         words("on", "off"),
+	"errorlogformat":         checkErrorLogFormat,
+	"fileetag":               checkFileETag,
+	"hostnamelookups":        words("on", "off", "double"),
+	"httpprotocoloptions":    wordsOf("Unsafe Strict RegisteredMethods LenientMethods Require1.0 Allow0.9"),
+	"keepalivetimeout":       checkTimeFormat,
+	"limitrequestfields":     numberFrom(0),
+	"limitrequestline":       numberFrom(0),
+	"listenbacklog":          numberFrom(1),
+	"loglevel":               checkLogLevel,
+	"maxrangeoverlaps":       checkRanges,
+	"maxrangereversals":      checkRanges,
+	"maxranges":              checkRanges,
+	"options":                checkOptions,
+	"proxydomain":            checkProxyDomain,
+	"proxyhctpsize":          numberFrom(0),
+	"proxyremote":            checkProxyRemote,
+	"proxyremotematch":       checkProxyRemote,
+	"proxysourceaddress":     checkSourceAddress,
+	"redirect":               checkRedirect,
+	"redirectmatch":          checkRedirect,
+	"redirectpermanent":      checkRedirectTo,
+	"redirecttemp":           checkRedirectTo,
+	"regexdefaultoptions":    checkRegexOptions,
+	"rewritecond":            checkRewriteCond,
+	"rewriteoptions":         checkRewriteOptions,
+	"rewriterule":            checkRewriteRule,
+	"scriptalias":            checkAlias,
+	"scriptaliasmatch":       checkAlias,
+	"servername":             checkServerName,
+	"serversignature":        words("on", "off", "email"),
+	"servertokens":           words("OS", "Min", "Minimal", "Major", "Minor", "Prod", "ProductOnly", "Full"),
+	"setenvif":               checkSetEnvIf,
+	"setenvifexpr":           checkSetEnvIfExpr,
+	"setenvifnocase":         checkSetEnvIf,
+	"usecanonicalname":       words("on", "off", "dns"),
+	"watchdoginterval":       checkTimeFormat,
 }
 
 // check judges the values of one directive.
@@ -146,6 +159,51 @@ func checkSetEnvIfExpr(l *lowerer, n *Node) {
 		if len(n.Args) < 2 || n.Arg(1) == "" {
 			l.bad(n.Span, "`SetEnvIfExpr` needs a variable to set")
 		}
+	}
+}
+
+// checkSize accepts what apr_strtoff reads as a whole.
+func checkSize(l *lowerer, n *Node) {
+	if v := strings.TrimPrefix(n.Arg(0), "+"); strings.Trim(v, "0123456789") != "" || v == "" {
+		l.bad(n.Span, "`%s %s`: it must be a number of bytes", n.Name, n.Arg(0))
+	}
+}
+
+func checkRecursion(l *lowerer, n *Node) {
+	for _, a := range n.Args {
+		if atoi(a.Text) < 1 {
+			l.bad(a.Span, "`LimitInternalRecursion %s`: it must be 1 or more", a.Text)
+			return
+		}
+	}
+}
+
+// checkStringValue reads values that may hold variables.
+func checkStringValue(l *lowerer, n *Node) {
+	if problem := checkStringExpr(n.Arg(0), l.others()); problem != "" {
+		l.bad(n.Args[0].Span, "`%s`: `%s` cannot be read: %s", n.Name, n.Arg(0), problem)
+	}
+}
+
+func checkCGIVar(l *lowerer, n *Node) {
+	if !strings.EqualFold(n.Arg(0), "REQUEST_URI") {
+		l.bad(n.Args[0].Span, "`CGIVar %s`: only REQUEST_URI can be set", n.Arg(0))
+	} else if !strings.EqualFold(n.Arg(1), "current-uri") && !strings.EqualFold(n.Arg(1), "original-uri") {
+		l.bad(n.Args[1].Span, "`CGIVar REQUEST_URI %s`: it must be current-uri or original-uri", n.Arg(1))
+	}
+}
+
+func checkIndexRedirect(l *lowerer, n *Node) {
+	switch v := strings.ToLower(n.Arg(0)); {
+	case v == "on" || v == "off" || redirectWords[v]:
+	case atoi(v) < 300 || atoi(v) > 399:
+		l.bad(n.Span, "`DirectoryIndexRedirect %s`: it must be on, off, permanent, temp, seeother or a status from 300 to 399", n.Arg(0))
+	}
+}
+
+func checkRewriteBase(l *lowerer, n *Node) {
+	if !strings.HasPrefix(n.Arg(0), "/") {
+		l.bad(n.Span, "`RewriteBase %s`: it must begin with a slash", n.Arg(0))
 	}
 }
 

@@ -52,10 +52,6 @@ func (l *lowerer) requireProblem(n *Node, args []Arg, raw string) string {
 		if len(rest) == 0 {
 			return "`Require " + name + "` needs a name"
 		}
-	case "local":
-		if len(rest) > 0 {
-			return "`Require local` takes no arguments"
-		}
 	case "method":
 		for _, a := range rest {
 			if !httpMethods[strings.ToLower(a.Text)] {

@@ -19,8 +19,11 @@ var (
 		failonstatus failontimeout forcerecovery nonce growth`)
 )
 
-// atoi reads an integer as C does: what does not begin with a number is 0.
-func atoi(s string) int {
+// atoi reads an int as C does: what does not begin with a number is 0.
+func atoi(s string) int { return int(int32(atol(s))) }
+
+// atol reads a long as C does.
+func atol(s string) int {
 	s = strings.TrimLeft(s, " \t")
 	end := 0
 	if end < len(s) && (s[end] == '-' || s[end] == '+') {
@@ -30,7 +33,7 @@ func atoi(s string) int {
 		end++
 	}
 	n, _ := strconv.ParseInt(strings.TrimPrefix(s[:end], "+"), 10, 64)
-	return int(int32(n)) // as the long of strtol becomes an int
+	return int(n)
 }
 
 // atof reads a decimal number as C does: what does not begin with one is 0.
@@ -98,7 +101,7 @@ func (p param) integer(v *model.Int, lo, hi int, bad string) string {
 }
 
 func (p param) size(v *model.Int, least int, bad string) string {
-	n := atoi(p.val)
+	n := atol(p.val)
 	if n != 0 && n < least || n < 0 {
 		return bad
 	}

@@ -140,7 +140,10 @@ func (l *lowerer) pass(n *Node, s *scope) {
 		args, hasPath = args[1:], true
 	default:
 		m.Path = s.sec.Path
-		m.Regex.V = m.Regex.V || strings.ContainsAny(m.Path.V, "*?[") && s.sec.Kind.V == "Location"
+		if strings.ContainsAny(m.Path.V, "*?[") && !strings.HasSuffix(s.sec.Kind.V, "Match") {
+			m.Regex.V = true // httpd takes the section's pattern for a regular expression
+			l.regex(n, n.Span, m.Path.V)
+		}
 	}
 	m.Target = model.Is(args[0].Text, args[0].Span)
 	if s.inLocation() && !hasPath {
