@@ -22,15 +22,12 @@ var (
 	diffSeed = flag.Uint64("diff.seed", 1, "seed of the random configurations")
 )
 
-// maxDiffer is the share of inputs, in percent, that may differ today; the kinds
-// are listed in docs/differences-syntax.md, and -v shows the inputs.
-const maxDiffer = 8
-
 const diffModules = "/usr/lib/apache2/modules"
 
 // TestHTTPDSyntax compares the verdict of clowder's parser with that of
 // `apache2 -t` on random configurations; where httpd names a line, one of
-// clowder's findings should be there.
+// clowder's findings must be there. What may differ, and why, stands in
+// docs/differences-syntax.md; the generator does not make such inputs.
 func TestHTTPDSyntax(t *testing.T) {
 	bin := Require(t, "apache2", "apt-get install apache2-bin", "/usr/sbin/apache2")
 	if _, err := os.Stat(filepath.Join(diffModules, "mod_macro.so")); err != nil {
@@ -57,8 +54,8 @@ func TestHTTPDSyntax(t *testing.T) {
 		bad += compareSyntax(t, bin, root, i, head, text)
 	}
 	t.Logf("%d of %d inputs differ", bad, *diffN)
-	if bad*100 > maxDiffer**diffN {
-		t.Errorf("%d of %d inputs differ, more than %d%%", bad, *diffN, maxDiffer)
+	if bad > 0 {
+		t.Errorf("%d of %d inputs differ", bad, *diffN)
 	}
 }
 

@@ -36,6 +36,7 @@ var valueChecks = map[string]func(l *lowerer, n *Node){
 	"limitxmlrequestbody":    checkSize,
 	"protocolshonororder":    words("on", "off"),
 	"readbuffersize":         checkSize,
+	"flushmaxpipelined":      checkWhole,
 	"flushmaxthreshold":      checkSize,
 	"rewritebase":            checkRewriteBase,
 	"directoryslash":         words("on", "off"),
@@ -166,6 +167,12 @@ func checkSetEnvIfExpr(l *lowerer, n *Node) {
 func checkSize(l *lowerer, n *Node) {
 	if v := strings.TrimPrefix(n.Arg(0), "+"); strings.Trim(v, "0123456789") != "" || v == "" {
 		l.bad(n.Span, "`%s %s`: it must be a number of bytes", n.Name, n.Arg(0))
+	}
+}
+
+func checkWhole(l *lowerer, n *Node) {
+	if v := strings.TrimLeft(n.Arg(0), "+-"); strings.Trim(v, "0123456789") != "" || v == "" || atol(n.Arg(0)) < -1 {
+		l.bad(n.Span, "`%s %s`: it must be a whole number from -1", n.Name, n.Arg(0))
 	}
 }
 

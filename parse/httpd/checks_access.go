@@ -48,10 +48,6 @@ func (l *lowerer) requireProblem(n *Node, args []Arg, raw string) string {
 				return "`Require ip " + a.Text + "`: that is no address or network"
 			}
 		}
-	case "host", "forward-dns":
-		if len(rest) == 0 {
-			return "`Require " + name + "` needs a name"
-		}
 	case "method":
 		for _, a := range rest {
 			if !httpMethods[strings.ToLower(a.Text)] {
