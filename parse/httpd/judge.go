@@ -78,8 +78,49 @@ var (
 		ignorecontextinfo legacyprefixdocroot UnsafePrefixStat`)
 )
 
+// rewriteArgs splits the arguments of RewriteCond and RewriteRule as mod_rewrite's
+// parseargline: a quote ends at its like, whatever stands before it, and a
+// backslash keeps the blank behind it and stays.
+func rewriteArgs(n *Node) []Arg {
+	text := n.Text()
+	exact := n.RawArgs.Text() == text
+	var out []Arg
+	for i := 0; i < len(text) && len(out) < 3; {
+		if isBlank(text[i]) {
+			i++
+			continue
+		}
+		start, quote := i, byte(0)
+		if text[i] == '"' || text[i] == '\'' {
+			quote = text[i]
+			i++
+		}
+		from := i
+		for i < len(text) && text[i] != quote && (quote != 0 || !isBlank(text[i])) {
+			if text[i] == '\\' && i+1 < len(text) && isBlank(text[i+1]) {
+				i++
+			}
+			i++
+		}
+		i = min(i, len(text))
+		a := Arg{Text: text[from:i], Span: n.RawArgs}
+		if i < len(text) {
+			i++
+		}
+		if exact {
+			end := i
+			if quote == 0 && end > from && isBlank(text[end-1]) && from+len(a.Text) < end {
+				end--
+			}
+			a.Span.Start, a.Span.End = n.RawArgs.Start+int32(start), n.RawArgs.Start+int32(end)
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
 // rewriteWords checks one line of mod_rewrite; false: httpd refuses it.
-func (l *lowerer) rewriteWords(n *Node, s *scope) bool {
+func (l *lowerer) rewriteWords(n *Node, args []Arg, s *scope) bool {
 	flags := rewriteFlags
 	switch strings.ToLower(n.Name) {
 	case "rewriteoptions":
@@ -102,16 +143,16 @@ func (l *lowerer) rewriteWords(n *Node, s *scope) bool {
 	default:
 		return true
 	}
-	if len(n.Args) < 2 {
+	if len(args) < 2 {
 		l.bad(n.Span, "`%s` takes two words and flags in brackets", n.Name)
 		return false
 	}
-	if len(n.Args) > 2 && !l.flagWords(n, n.Args[2], flags) {
+	if len(args) > 2 && !l.flagWords(n, args[2], flags) {
 		return false
 	}
-	re := n.Args[0]
+	re := args[0]
 	if n.Is("RewriteCond") {
-		if re = n.Args[1]; strings.EqualFold(n.Arg(0), "expr") {
+		if re = args[1]; strings.EqualFold(args[0].Text, "expr") {
 			return true
 		}
 		if p := strings.TrimPrefix(re.Text, "!"); len(p) > 1 && strings.ContainsAny(p[:1], "-<>=") {

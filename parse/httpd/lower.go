@@ -76,17 +76,16 @@ func (l *lowerer) nodes(nodes []*Node, s *scope) {
 
 // skip lists a directive, or a section with all that stands in it, as not held by
 // the model.
-func (l *lowerer) skip(n *Node) {
+func (l *lowerer) skip(n *Node) { l.skipIn(n, "") }
+
+func (l *lowerer) skipIn(n *Node, where string) {
 	what := n.Name
 	if n.Kind == Section {
 		what = "<" + n.Name + ">"
 	}
-	if n.Parent != nil && !n.Parent.Is("VirtualHost") {
-		what += " in <" + n.Parent.Name + ">"
-	}
-	l.unheld(n.Span, what)
+	l.unheld(n.Span, what+where)
 	for _, c := range n.Children {
-		l.skip(c)
+		l.skipIn(c, " in <"+n.Name+">")
 	}
 }
 

@@ -78,7 +78,8 @@ func (l *lowerer) rewrite(n *Node, s *scope) bool {
 	default:
 		return false
 	}
-	if !l.rewriteWords(n, s) {
+	args := rewriteArgs(n)
+	if !l.rewriteWords(n, args, s) {
 		return true
 	}
 	st := s.settings()
@@ -87,8 +88,8 @@ func (l *lowerer) rewrite(n *Node, s *scope) bool {
 	}
 	r := st.Rewrite
 	arg := func(i int) (v model.String) {
-		if i < len(n.Args) {
-			v = model.Is(n.Args[i].Text, n.Args[i].Span)
+		if i < len(args) {
+			v = model.Is(args[i].Text, args[i].Span)
 		}
 		return v
 	}

@@ -251,7 +251,7 @@ func QuoteWord(w string) string {
 	if w != "" && !strings.ContainsAny(w, " \t\"'") {
 		return w
 	}
-	return `"` + strings.ReplaceAll(w, `"`, `\"`) + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(w) + `"`
 }
 
 // cutWord splits the first word off a text as QuoteWord wrote it; another quote
@@ -269,7 +269,7 @@ func cutWord(s string) (word, rest string) {
 		switch {
 		case s[i] == '"':
 			return b.String(), s[i+1:]
-		case s[i] == '\\' && i+1 < len(s) && s[i+1] == '"':
+		case s[i] == '\\' && i+1 < len(s) && (s[i+1] == '"' || s[i+1] == '\\'):
 			i++
 		}
 		b.WriteByte(s[i])
