@@ -80,8 +80,8 @@ func (k *checker) unknown(n *Node, key string) {
 		return
 	}
 	name := strings.ToLower(n.Name)
-	if removedIn24[name] && strings.HasPrefix(k.c.version, "2.2") {
-		return
+	if removedIn24[name] && strings.HasPrefix(k.c.version, "2.2") || strings.HasPrefix(name, "jk") && k.c.HasModule("jk") {
+		return // of mod_jk, or of that version
 	}
 	list, what, shown := directiveNames, "directive", n.Name
 	if key[0] == '<' {

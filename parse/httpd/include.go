@@ -27,6 +27,11 @@ func (l *loader) include(n, parent *Node) []*Node {
 	optional := n.Is("IncludeOptional")
 	files, err := l.resolve(n.Arg(0))
 	if err != nil {
+		if name := l.near(n, optional); name != "" {
+			files, err = []string{name}, nil
+		}
+	}
+	if err != nil {
 		l.missing(n, optional, err)
 		return nil
 	}
