@@ -12,7 +12,7 @@ import (
 var accessWords = map[string]bool{
 	"require": true, "order": true, "allow": true, "deny": true, "satisfy": true,
 	"requireall": true, "requireany": true, "requirenone": true, "authtype": true, "sslrequire": true,
-	"sslrequiressl": true, "proxyblock": true, "secrule": true, "sslverifyclient": true, "allowmethods": true,
+	"sslrequiressl": true, "proxyblock": true, "secrule": true, "sslverifyclient": true, "allowmethods": true, "authmerging": true,
 }
 
 // fileSections apply to files only, not to what is proxied (httpd manual, Configuration Sections).
@@ -26,11 +26,15 @@ func markGuards(cfg *httpd.Config, unmapped []model.Unmapped) {
 		nodes[model.Unmapped{Span: n.Span}] = n
 		return true
 	})
+	listed := map[*httpd.Node]bool{}
+	for _, u := range unmapped {
+		listed[nodes[model.Unmapped{Span: u.Span}]] = true
+	}
 	for i := range unmapped {
 		n := nodes[model.Unmapped{Span: unmapped[i].Span}]
 		trimIndent(&unmapped[i].Span)
-		if n == nil || !restricts(n) {
-			continue
+		if n == nil || n.Parent != nil && listed[n.Parent] || !restricts(n) {
+			continue // the section around it stands for it
 		}
 		if inFileSection(n) {
 			unmapped[i].FileGuard = true

@@ -17,6 +17,16 @@ func (c *Config) argProblem(n *Node) string {
 	}
 	words := len(n.Args)
 	empty := func(i int) bool { return i < words && n.Args[i].Text == "" }
+	most := map[string]int{"TAKE1": 1, "TAKE2": 2, "TAKE12": 2, "TAKE3": 3, "TAKE23": 3, "TAKE123": 3, "TAKE13": 3}[kind]
+	problem := kindProblem(n, kind, words, empty)
+	if problem != "" && most > 0 && words > most {
+		problem += "; put one with blanks in quotes"
+	}
+	return problem
+}
+
+// kindProblem is argProblem for one kind of arguments.
+func kindProblem(n *Node, kind string, words int, empty func(int) bool) string {
 	switch kind {
 	case "NO_ARGS":
 		if n.Text() != "" {

@@ -89,8 +89,8 @@ func (k *checker) unknown(n *Node, key string) {
 		return
 	}
 	name := strings.ToLower(n.Name)
-	if removedIn24[name] && strings.HasPrefix(k.c.version, "2.2") {
-		return
+	if removedIn24[name] && strings.HasPrefix(k.c.version, "2.2") || strings.HasPrefix(name, "jk") && k.c.HasModule("jk") {
+		return // of mod_jk, or of that version
 	}
 	list, what, shown := directiveNames, "directive", n.Name
 	if key[0] == '<' {
@@ -171,8 +171,6 @@ func (k *checker) place(n, parent *Node) {
 		k.notHere(n, parent)
 	case globalOnly[name] && n.within("VirtualHost") != nil:
 		k.notHere(n, n.within("VirtualHost"))
-	case name == "serveralias" && parent == nil:
-		k.notHere(n, nil)
 	case parent != nil && strings.HasPrefix(strings.ToLower(parent.Name), "require") && isKnownSection(parent.Name) && !inAuthConfig(name):
 		k.notHere(n, parent)
 	case pathTakers[name] && !top:

@@ -3,7 +3,6 @@ package httpd
 import (
 	"net"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -38,7 +37,6 @@ var valueChecks = map[string]func(l *lowerer, n *Node){
 	"readbuffersize":         checkSize,
 	"flushmaxpipelined":      checkWhole,
 	"flushmaxthreshold":      checkSize,
-	"rewritebase":            checkRewriteBase,
 	"directoryslash":         words("on", "off"),
 	"errorlogformat":         checkErrorLogFormat,
 	"fileetag":               checkFileETag,
@@ -63,9 +61,7 @@ var valueChecks = map[string]func(l *lowerer, n *Node){
 	"redirectpermanent":      checkRedirectTo,
 	"redirecttemp":           checkRedirectTo,
 	"regexdefaultoptions":    checkRegexOptions,
-	"rewritecond":            checkRewriteCond,
 	"rewriteoptions":         checkRewriteOptions,
-	"rewriterule":            checkRewriteRule,
 	"scriptalias":            checkAlias,
 	"scriptaliasmatch":       checkAlias,
 	"servername":             checkServerName,
@@ -79,9 +75,16 @@ var valueChecks = map[string]func(l *lowerer, n *Node){
 }
 
 // check judges the values of one directive.
-func (l *lowerer) check(n *Node) {
-	if f := valueChecks[strings.ToLower(n.Name)]; f != nil {
+func (l *lowerer) check(n *Node, s *scope) {
+	name := strings.ToLower(n.Name)
+	if f := valueChecks[name]; f != nil {
 		f(l, n)
+	}
+	switch {
+	case strings.HasPrefix(name, "ssl"):
+		l.ssl(n)
+	case name == "serveralias" && s.srv == l.f.Main && s.sec == nil:
+		l.report("H004", "directive-not-allowed-here", n.Span, "`ServerAlias` is not allowed outside of `<VirtualHost>`")
 	}
 }
 
@@ -205,12 +208,6 @@ func checkIndexRedirect(l *lowerer, n *Node) {
 	case v == "on" || v == "off" || redirectWords[v]:
 	case atoi(v) < 300 || atoi(v) > 399:
 		l.bad(n.Span, "`DirectoryIndexRedirect %s`: it must be on, off, permanent, temp, seeother or a status from 300 to 399", n.Arg(0))
-	}
-}
-
-func checkRewriteBase(l *lowerer, n *Node) {
-	if !strings.HasPrefix(n.Arg(0), "/") {
-		l.bad(n.Span, "`RewriteBase %s`: it must begin with a slash", n.Arg(0))
 	}
 }
 
@@ -533,28 +530,4 @@ func checkRewriteOptions(l *lowerer, n *Node) {
 			return
 		}
 	}
-}
-
-// rewriteFlags checks the last word of a RewriteRule or RewriteCond, [flag,…].
-func (l *lowerer) rewriteFlags(n *Node, a rewriteArg, known set) bool {
-	if !strings.HasPrefix(a.text, "[") || !strings.HasSuffix(a.text, "]") {
-		l.bad(n.Span, "`%s`: the flags `%s` must stand in brackets", n.Name, a.text)
-		return false
-	}
-	for _, f := range strings.Split(a.text[1:len(a.text)-1], ",") {
-		key, val, _ := strings.Cut(strings.TrimSpace(f), "=")
-		key = strings.ToLower(strings.TrimSpace(key))
-		switch {
-		case key == "":
-		case !known[key]:
-			l.bad(n.Span, "`%s`: unknown flag `%s`", n.Name, f)
-			return false
-		case (key == "r" || key == "redirect") && val != "":
-			if code, err := strconv.Atoi(val); !redirectWords[strings.ToLower(val)] && (err != nil || code < 100 || code > 599 || !knownStatus[code]) {
-				l.bad(n.Span, "`%s`: `%s` is no status to answer with", n.Name, f)
-				return false
-			}
-		}
-	}
-	return true
 }

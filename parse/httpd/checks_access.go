@@ -1,8 +1,12 @@
 package httpd
 
 import (
+	"maps"
 	"net"
+	"slices"
 	"strings"
+
+	"clowder/parse/diag"
 )
 
 // requireProviders are the words behind Require and the modules that bring them.
@@ -20,16 +24,20 @@ var requireProviders = map[string]string{
 // requireProblem checks a Require line as add_authz_provider in mod_authz_core.c
 // and the providers' own parse functions do. The first word counts that is not
 // "not".
-func (l *lowerer) requireProblem(n *Node, args []Arg, raw string) string {
+func (l *lowerer) requireProblem(args []Arg, raw string) string {
 	if len(args) == 0 || args[0].Text == "" {
 		return "`Require` needs a provider, such as `all granted`"
 	}
 	name := strings.ToLower(args[0].Text)
 	module, known := requireProviders[name]
 	switch {
-	case l.foreign || l.c.HasIncludesUnresolved || strings.HasPrefix(l.c.version, "2.2") || l.providers[name]:
+	case !l.c.moduleList || l.foreign || l.c.HasModule("lua") || l.c.HasIncludesUnresolved || strings.HasPrefix(l.c.version, "2.2") || l.providers[name]:
 	case !known:
-		return "`Require " + args[0].Text + "`: there is no such provider"
+		hint := ""
+		if near := diag.Suggest(name, slices.Sorted(maps.Keys(requireProviders))); near != "" {
+			hint = "; did you mean `" + near + "`?"
+		}
+		return "`Require " + args[0].Text + "`: no module has a provider of that name" + hint
 	case l.c.moduleList && !l.c.HasModule(module):
 		return "`Require " + args[0].Text + "` belongs to mod_" + module + ", which is not loaded"
 	}
@@ -41,7 +49,7 @@ func (l *lowerer) requireProblem(n *Node, args []Arg, raw string) string {
 		}
 	case "ip":
 		if len(rest) == 0 {
-			return "`Require ip` needs an address"
+			return "`Require ip` needs at least one argument"
 		}
 		for _, a := range rest {
 			if ip, mask, found := strings.Cut(a.Text, "/"); found && !validNet(ip, mask) || !found && !validAddress(a.Text) {
@@ -111,7 +119,7 @@ func (k *checker) group(n *Node, any bool) {
 			continue // reported itself
 		}
 		lines++
-		if negative && any {
+		if negative && any && c.Kind == Section {
 			k.report("H007", "bad-parameter-value", c, "what only refuses has no effect in %s: beside it nothing more needs to grant access; put both into `<RequireAll>`", what)
 			return
 		}

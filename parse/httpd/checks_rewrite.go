@@ -1,45 +1,9 @@
 package httpd
 
-import "strings"
-
-// rewriteArg is one word of a RewriteRule or RewriteCond, which mod_rewrite
-// cuts by rules of its own.
-type rewriteArg struct {
-	text string
-	set  bool
-}
-
-// rewriteWords cuts the argument text as parseargline in mod_rewrite.c does; ok
-// says that there are at least two words.
-func rewriteWords(s string) (a [3]rewriteArg, ok bool) {
-	for i := range a {
-		s = strings.TrimLeft(s, " \t\r\n\v\f")
-		if s == "" && i != 1 {
-			return a, i > 1
-		}
-		var quote byte
-		if s != "" && (s[0] == '"' || s[0] == '\'') {
-			quote, s = s[0], s[1:]
-		}
-		end := 0
-		for end < len(s) {
-			if quote == 0 && isBlank(s[end]) || quote != 0 && s[end] == quote {
-				break
-			}
-			if s[end] == '\\' && end+1 < len(s) && isBlank(s[end+1]) {
-				end++
-			}
-			end++
-		}
-		end = min(end, len(s))
-		a[i] = rewriteArg{s[:end], true}
-		if end == len(s) {
-			return a, i > 0
-		}
-		s = s[end+1:]
-	}
-	return a, true
-}
+import (
+	"strconv"
+	"strings"
+)
 
 var (
 	redirectWords = names("permanent temp seeother")
@@ -61,37 +25,75 @@ var (
 	}()
 )
 
-// checkRewriteRule follows cmd_rewriterule in mod_rewrite.c.
-func checkRewriteRule(l *lowerer, n *Node) {
-	a, ok := rewriteWords(n.Text())
-	switch {
-	case !ok:
-		l.bad(n.Span, "`RewriteRule` needs a pattern and a substitution")
-	case a[2].set && !l.rewriteFlags(n, a[2], ruleFlags):
-	default:
-		l.regex(n, n.Span, strings.TrimPrefix(a[0].text, "!"))
+// rewriteWords checks one line of mod_rewrite, cut by [rewriteArgs]; false:
+// httpd refuses it.
+func (l *lowerer) rewriteWords(n *Node, args []Arg, s *scope) bool {
+	switch strings.ToLower(n.Name) {
+	case "rewritebase":
+		if s.sec == nil {
+			l.bad(n.Span, "`RewriteBase` is not allowed outside of `<Directory>` and `<Location>`")
+			return false
+		}
+		return true
+	case "rewriterule":
+		return l.rewriteLine(n, args, ruleFlags) && l.rewriteRegex(n, args[0])
+	case "rewritecond":
+		return l.rewriteLine(n, args, condFlags) && l.rewriteCond(n, args)
 	}
+	return true
 }
 
-// checkRewriteCond follows cmd_rewritecond in mod_rewrite.c.
-func checkRewriteCond(l *lowerer, n *Node) {
-	a, ok := rewriteWords(n.Text())
-	if !ok {
-		l.bad(n.Span, "`RewriteCond` needs a test string and a pattern")
-		return
+// rewriteLine checks the number of words and the flags.
+func (l *lowerer) rewriteLine(n *Node, args []Arg, flags set) bool {
+	if len(args) < 2 {
+		l.bad(n.Span, "`%s` takes two words and flags in brackets", n.Name)
+		return false
 	}
-	if a[2].set && !l.rewriteFlags(n, a[2], condFlags) {
-		return
+	return len(args) < 3 || l.flagWords(n, args[2], flags)
+}
+
+func (l *lowerer) rewriteRegex(n *Node, a Arg) bool {
+	if re := strings.TrimPrefix(a.Text, "!"); !compiles(re) {
+		l.bad(a.Span, "`%s`: `%s` is no regular expression", n.Name, re)
+		return false
 	}
-	pattern := strings.TrimPrefix(a[1].text, "!")
+	return true
+}
+
+// rewriteCond follows cmd_rewritecond in mod_rewrite.c.
+func (l *lowerer) rewriteCond(n *Node, args []Arg) bool {
+	p := strings.TrimPrefix(args[1].Text, "!")
 	switch {
-	case strings.EqualFold(a[0].text, "expr"):
-		l.expr(n, n.Span, pattern)
-	case len(pattern) == 2 && pattern[0] == '-' && strings.ContainsRune("fsdxhLlUF", rune(pattern[1])):
-	case len(pattern) > 3 && (strings.HasPrefix(pattern, "-lt") || strings.HasPrefix(pattern, "-le") || strings.HasPrefix(pattern, "-gt") ||
-		strings.HasPrefix(pattern, "-ge") || strings.HasPrefix(pattern, "-eq") || strings.HasPrefix(pattern, "-ne")):
-	case len(pattern) > 1 && strings.ContainsRune("<>=", rune(pattern[0])):
+	case strings.EqualFold(args[0].Text, "expr"):
+		l.expr(n, args[1].Span, p)
+	case len(p) == 2 && p[0] == '-' && strings.ContainsRune("fsdxhLlUF", rune(p[1])):
+	case len(p) > 3 && p[0] == '-' && strings.Contains(" lt le gt ge eq ne ", " "+p[1:3]+" "):
+	case len(p) > 1 && strings.ContainsRune("<>=", rune(p[0])):
 	default:
-		l.regex(n, n.Span, pattern)
+		return l.rewriteRegex(n, args[1])
 	}
+	return true
+}
+
+// flagWords checks "[A,B=c]" (cmd_parseflagfield in mod_rewrite.c).
+func (l *lowerer) flagWords(n *Node, a Arg, known set) bool {
+	if len(a.Text) < 2 || a.Text[0] != '[' || a.Text[len(a.Text)-1] != ']' {
+		l.bad(a.Span, "`%s`: the flags of `%s` stand in brackets, without blanks or in quotes", a.Text, n.Name)
+		return false
+	}
+	for f := range strings.SplitSeq(a.Text[1:len(a.Text)-1], ",") {
+		key, val, _ := strings.Cut(strings.TrimSpace(f), "=")
+		switch low := strings.ToLower(key); {
+		case key == "":
+		case !known[low]:
+			l.bad(a.Span, "`%s`: there is no flag `%s`", n.Name, key)
+			return false
+		case (low == "r" || low == "redirect") && val != "":
+			if code, err := strconv.Atoi(val); !redirectWords[strings.ToLower(val)] && (err != nil || !knownStatus[code]) {
+				l.bad(a.Span, "`%s`: `%s` is no status to answer with", n.Name, f)
+				return false
+			}
+		}
+	}
+	return true
 }

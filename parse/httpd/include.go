@@ -42,6 +42,11 @@ func (l *loader) included(n *Node) []*Tree {
 	optional := n.Is("IncludeOptional")
 	files, err := l.resolve(n.Arg(0))
 	if err != nil {
+		if name := l.near(n, optional); name != "" {
+			files, err = []string{name}, nil
+		}
+	}
+	if err != nil {
 		l.missing(n, optional, err)
 		return nil
 	}

@@ -50,6 +50,8 @@ type Config struct {
 	ServerRoot string          // folder that relative paths are taken from
 	Modules    map[string]bool // proxy_module and mod_proxy.c of each module loaded at the end
 
+	// ServerRootReplaced says that the written ServerRoot is no folder here.
+	ServerRootReplaced bool
 	// HasIncludesUnresolved says that a file named by Include was not found, so
 	// that the configuration is not complete.
 	HasIncludesUnresolved bool
@@ -338,7 +340,8 @@ func (l *loader) readTime(n *Node, name string) bool {
 	case "serverroot":
 		if len(n.Args) == 1 {
 			l.written = n.Arg(0)
-			if st, err := l.o.Stat(l.rooted(l.written)); err == nil && st.IsDir() {
+			st, err := l.o.Stat(l.rooted(l.written))
+			if l.c.ServerRootReplaced = err != nil || !st.IsDir(); !l.c.ServerRootReplaced {
 				l.c.ServerRoot = l.rooted(l.written)
 			}
 		}

@@ -23,6 +23,11 @@ func Lower(c *Config) (*model.FrontEnd, []model.Unmapped, diag.List) {
 	}
 	l := &lowerer{c: c, f: f, foreign: c.hasForeignModule()}
 	l.nodes(c.Nodes, &scope{srv: f.Main})
+	for _, t := range l.templates {
+		if !t.used {
+			l.skip(t.line) // the values of the others are in the members
+		}
+	}
 	f.ApplyDefaults()
 	return f, l.unmapped, l.diags
 }
@@ -34,12 +39,13 @@ type lowerer struct {
 	diags    diag.List
 	tagged   map[*model.Balancer]bool // defined by a <Proxy> tag
 
-	templates  map[string][]Arg // of ProxyHCTemplate
-	exprs      map[string]bool  // of ProxyHCExpr
-	providers  map[string]bool  // of <AuthzProviderAlias>
-	authnAlias bool             // there is an <AuthnProviderAlias>
-	foreign    bool             // a module that is not httpd's is loaded
-	aside      int              // inside sections that the model does not hold
+	health    map[*model.Server]*healthNames
+	templates []*template // of all servers
+
+	providers  map[string]bool // of <AuthzProviderAlias>
+	authnAlias bool            // there is an <AuthnProviderAlias>
+	foreign    bool            // a module that is not httpd's is loaded
+	aside      int             // inside sections that the model does not hold
 }
 
 // scope is where a directive stands.
@@ -70,22 +76,36 @@ func (l *lowerer) nodes(nodes []*Node, s *scope) {
 			l.bad(n.Span, "`%s` %s", n.Name, problem)
 			continue
 		}
-		l.check(n)
-		if !l.structure(n, s) && !l.server(n, s) && !l.setting(n, s) && !l.access(n, s) && !l.proxy(n, s) && !l.health(n) && !l.rewrite(n, s) {
+		l.check(n, s)
+		if l.aside > 0 && pathTakers[strings.ToLower(n.Name)] {
+			continue // its place is refused already
+		}
+		if !l.structure(n, s) && !l.server(n, s) && !l.setting(n, s) && !l.access(n, s) && !l.proxy(n, s) && !l.healthCheck(n, s) && !l.rewrite(n, s) {
 			l.skip(n)
 		}
 	}
 }
 
-func (l *lowerer) skip(n *Node) {
-	if l.aside > 0 {
-		return
-	}
+// skip lists a directive, or a section with all that stands in it, as not held by
+// the model.
+func (l *lowerer) skip(n *Node) { l.skipIn(n, "") }
+
+func (l *lowerer) skipIn(n *Node, where string) {
 	what := n.Name
 	if n.Kind == Section {
 		what = "<" + n.Name + ">"
 	}
-	l.unmapped = append(l.unmapped, model.Unmapped{Span: n.Span, What: what})
+	l.unheld(n.Span, what+where)
+	for _, c := range n.Children {
+		l.skipIn(c, " in <"+n.Name+">")
+	}
+}
+
+// unheld lists something as not held by the model.
+func (l *lowerer) unheld(at diag.Span, what string) {
+	if l.aside == 0 {
+		l.unmapped = append(l.unmapped, model.Unmapped{Span: at, What: what})
+	}
 }
 
 func (l *lowerer) report(id, name string, at diag.Span, format string, args ...any) {
@@ -151,10 +171,10 @@ func (l *lowerer) area(n *Node, s *scope) {
 			if b.At == n.Span {
 				b.Name.Span = sec.Path.Span
 			}
-			l.parameters(n, args[1:], b, nil)
+			l.parameters(n, s.srv, args[1:], b, nil)
 		} else if len(args) > 1 {
 			w, _ := l.worker(s.srv, sec.Path.V, args[0].Span, n.Span)
-			l.parameters(n, args[1:], nil, w)
+			l.parameters(n, s.srv, args[1:], nil, w)
 		}
 	}
 	l.nodes(n.Children, &scope{srv: s.srv, sec: sec})
@@ -182,8 +202,8 @@ func (l *lowerer) structure(n *Node, s *scope) bool {
 
 // listen reads [address:]port [protocol], as ap_set_listener in server/listen.c.
 func (l *lowerer) listen(n *Node) {
-	if len(n.Args) == 0 {
-		l.bad(n.Span, "`Listen` needs a port")
+	if len(n.Args) == 0 || len(n.Args) > 2 {
+		l.bad(n.Span, "`Listen` takes a port and a protocol")
 		return
 	}
 	li := &model.Listen{At: n.Span}
@@ -212,6 +232,9 @@ func (l *lowerer) listen(n *Node) {
 
 // server handles the single values and lists of a server.
 func (l *lowerer) server(n *Node, s *scope) bool {
+	if s.sec != nil {
+		return false // UseCanonicalName and some of mod_ssl's; the model has them for servers
+	}
 	srv := s.srv
 	switch strings.ToLower(n.Name) {
 	case "servername":
@@ -270,7 +293,19 @@ func (l *lowerer) server(n *Node, s *scope) bool {
 	return true
 }
 
+// log takes CustomLog, TransferLog and LogFormat (mod_log_config.c).
 func (l *lowerer) log(srv *model.Server, n *Node) {
+	most := 2
+	switch {
+	case n.Is("CustomLog"):
+		most = 3
+	case n.Is("TransferLog"):
+		most = 1
+	}
+	if len(n.Args) < 1 || len(n.Args) > most || n.Is("CustomLog") && len(n.Args) < 2 {
+		l.bad(n.Span, "`%s`: wrong number of words; put a format in quotes if it holds blanks", n.Name)
+		return
+	}
 	lg := &model.Log{At: n.Span}
 	arg := func(v *model.String, i int) {
 		if i < len(n.Args) {
@@ -285,6 +320,11 @@ func (l *lowerer) log(srv *model.Server, n *Node) {
 	}
 	arg(&lg.File, 0)
 	arg(&lg.Format, 1)
+	arg(&lg.Cond, 2)
+	if c := strings.ToLower(lg.Cond.V); len(n.Args) == 3 && (!strings.HasPrefix(c, "env=") && !strings.HasPrefix(c, "expr=") || c == "env=" || c == "env=!" || c == "expr=") {
+		l.bad(n.Args[2].Span, "`%s`: the condition of a log must be env=NAME, env=!NAME or expr=EXPRESSION", n.Arg(2))
+		return
+	}
 	srv.CustomLogs = append(srv.CustomLogs, lg)
 }
 

@@ -196,15 +196,26 @@ func (l *lowerer) target(n *Node, s *scope, m *model.Mapping, params []Arg) {
 			l.bad(m.Target.Span, "the balancer's name is longer than 84 characters")
 			return
 		}
-		l.parameters(n, lastOfEach(params), l.balancer(s.srv, name, m.Target.Span, false), nil)
+		l.parameters(n, s.srv, lastOfEach(params), l.balancer(s.srv, name, m.Target.Span, false), nil)
 		return
 	}
 	if !l.absolute(n, m.Target, m.Regex.V || n.Is("ProxyPassMatch")) {
 		return
 	}
 	w, fresh := l.worker(s.srv, m.Target.V, m.Target.Span, n.Span)
-	if fresh { // else httpd ignores the parameters: rule H207
-		l.parameters(n, lastOfEach(params), nil, w)
+	if fresh {
+		l.parameters(n, s.srv, lastOfEach(params), nil, w)
+	} else {
+		l.ignored(params, w)
+	}
+}
+
+// ignored lists parameters that httpd drops without a look, because an earlier
+// worker serves the URL (AH01145, AH01146).
+func (l *lowerer) ignored(params []Arg, w *model.Member) {
+	for _, a := range params {
+		key, _, _ := strings.Cut(a.Text, "=")
+		l.unheld(a.Span, "parameter "+key+", which httpd ignores: the worker is that of "+w.At.Short())
 	}
 }
 
@@ -286,7 +297,7 @@ func lastOfEach(args []Arg) []Arg {
 }
 
 // parameters sets key=value words on a balancer, else on a worker.
-func (l *lowerer) parameters(n *Node, args []Arg, b *model.Balancer, w *model.Member) {
+func (l *lowerer) parameters(n *Node, srv *model.Server, args []Arg, b *model.Balancer, w *model.Member) {
 	for _, a := range args {
 		key, val, ok := strings.Cut(a.Text, "=")
 		if !ok {
@@ -300,7 +311,7 @@ func (l *lowerer) parameters(n *Node, args []Arg, b *model.Balancer, w *model.Me
 			bad, known = setBalancer(b, p)
 		} else {
 			bad, known = setWorker(w, p)
-			l.healthRef(p, w)
+			l.healthRef(srv, p, w)
 		}
 		switch {
 		case !known:
@@ -385,8 +396,14 @@ func (l *lowerer) member(n *Node, s *scope) {
 	}
 	b := l.balancer(s.srv, bname, at, false)
 	m := &model.Member{At: n.Span, URL: v}
-	l.parameters(n, lastOfEach(params), nil, m)
-	if len(b.Members) < maxMembers && sharing(b.Members, v.V) == nil {
+	l.parameters(n, s.srv, lastOfEach(params), nil, m)
+	switch old := sharing(b.Members, v.V); {
+	case old != nil:
+		l.unheld(n.Span, "BalancerMember, which adds none: the URL belongs to the member of "+old.At.Short())
+		l.ignored(params, old)
+	case len(b.Members) >= maxMembers:
+		l.skip(n)
+	default:
 		b.Members = append(b.Members, m)
 	}
 }
@@ -404,12 +421,12 @@ func (l *lowerer) proxySet(n *Node, s *scope) {
 	if bname, ok := balancerName(name.V); ok {
 		for _, b := range s.srv.Balancers {
 			if strings.EqualFold(b.Name.V, bname) {
-				l.parameters(n, args, b, nil)
+				l.parameters(n, s.srv, args, b, nil)
 				return
 			}
 		}
 		if l.c.HasIncludesUnresolved {
-			l.parameters(n, args, l.balancer(s.srv, bname, name.Span, false), nil)
+			l.parameters(n, s.srv, args, l.balancer(s.srv, bname, name.Span, false), nil)
 			return
 		}
 		l.bad(n.Span, "`ProxySet` finds no balancer `%s` before this line", name.V)
@@ -426,5 +443,5 @@ func (l *lowerer) proxySet(n *Node, s *scope) {
 	if w == nil {
 		w, _ = l.worker(s.srv, name.V, name.Span, n.Span)
 	}
-	l.parameters(n, args, nil, w)
+	l.parameters(n, s.srv, args, nil, w)
 }

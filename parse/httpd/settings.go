@@ -71,24 +71,31 @@ func argTexts(args []Arg) []string {
 	return out
 }
 
-// reverse lowers ProxyPassReverse; in a Location the path is the section's.
+// reverse lowers ProxyPassReverse (add_pass_reverse in mod_proxy.c); in a
+// Location the path is the section's.
 func (l *lowerer) reverse(n *Node, s *scope) {
-	r := &model.Reverse{At: n.Span}
 	args := n.Args
-	if k := len(args); k > 1 && strings.EqualFold(args[k-1].Text, "interpolate") {
-		args = args[:k-1]
-	}
+	word := func(i int) bool { return i < len(args) && strings.EqualFold(args[i].Text, "interpolate") }
+	r := &model.Reverse{At: n.Span}
 	switch {
-	case len(args) >= 2:
+	case len(args) == 0 || len(args) > 3:
+		l.bad(n.Span, "`%s` takes a path, a URL and the word interpolate", n.Name)
+		return
+	case s.sec == nil && (len(args) < 2 || word(1)):
+		l.bad(n.Span, "`%s` needs a path and a URL outside of `<Location>`", n.Name)
+		return
+	case s.sec != nil && (len(args) < 2 || word(1)):
+		r.From, r.To = s.sec.Path, model.Is(args[0].Text, args[0].Span)
+		args = args[1:]
+	default:
 		if s.sec != nil {
 			l.notHere(n, s, "leave out the path")
 		}
 		r.From, r.To = model.Is(args[0].Text, args[0].Span), model.Is(args[1].Text, args[1].Span)
-	case len(args) == 1 && s.sec != nil:
-		r.From, r.To = s.sec.Path, model.Is(args[0].Text, args[0].Span)
-	default:
-		l.bad(n.Span, "`%s` needs a path and a URL outside of `<Location>`", n.Name)
-		return
+		args = args[2:]
+	}
+	if len(args) > 0 { // any word does, as httpd has it
+		r.Interp = model.Is(true, args[0].Span)
 	}
 	st := s.settings()
 	st.Reverses = append(st.Reverses, r)
@@ -99,7 +106,11 @@ func (l *lowerer) cookieRule(list *[]*model.Reverse, n *Node) {
 		l.bad(n.Span, "`%s` takes two arguments: the value of the backend and the public one", n.Name)
 		return
 	}
-	*list = append(*list, &model.Reverse{At: n.Span, From: model.Is(n.Arg(0), n.Args[0].Span), To: model.Is(n.Arg(1), n.Args[1].Span)})
+	r := &model.Reverse{At: n.Span, From: model.Is(n.Arg(0), n.Args[0].Span), To: model.Is(n.Arg(1), n.Args[1].Span)}
+	if len(n.Args) == 3 {
+		r.Interp = model.Is(true, n.Args[2].Span)
+	}
+	*list = append(*list, r)
 }
 
 var headerActions = names("add set setifempty append merge unset echo note edit edit*")
@@ -121,43 +132,66 @@ func (l *lowerer) header(st *model.Settings, n *Node) {
 		l.bad(args[0].Span, "`%s %s`: the action must be add, set, setifempty, append, merge, unset, echo, note, edit or edit*", n.Name, args[0].Text)
 		return
 	}
-	name, _, _ := strings.Cut(args[1].Text, ":")
-	h.Action, h.Name = model.Is(action, args[0].Span), model.Is(name, args[1].Span)
-	values, most := 1, 1
-	switch action {
-	case "edit", "edit*":
-		values, most = 2, 2
-	case "unset", "echo":
-		values, most = 0, 0
+	h.Action, h.Name = model.Is(action, args[0].Span), model.Is(headerName(args[1].Text), args[1].Span)
+	if l.headerRest(h, n, args[2:]) {
+		st.Headers = append(st.Headers, h)
 	}
-	words := args[2:]
-	switch {
-	case len(words) < values:
-		l.bad(n.Span, "`%s %s` needs a value", n.Name, action)
-		return
-	case len(words) > most+1:
-		l.bad(words[most+1].Span, "`%s %s`: there are too many words; put a value with blanks in quotes", n.Name, action)
-		return
+}
+
+// headerName cuts the name of a header at its first colon.
+func headerName(w string) string {
+	name, _, _ := strings.Cut(w, ":")
+	return name
+}
+
+// headerRest takes what stands behind the header's name: the value, of edit also
+// its replacement, and the condition. It reports whether httpd accepts it.
+func (l *lowerer) headerRest(h *model.HeaderRule, n *Node, args []Arg) bool {
+	wants := 1
+	switch action := h.Action.V; {
 	case action == "echo" && h.Request.V:
-		l.bad(args[0].Span, "`RequestHeader` cannot echo")
-		return
+		l.bad(n.Span, "`RequestHeader echo`: only `Header` can echo")
+		return false
+	case action == "echo" || action == "unset":
+		wants = 0
+	case strings.HasPrefix(action, "edit"):
+		wants = 2
 	}
-	if action == "edit" || action == "edit*" {
-		l.regex(n, words[0].Span, words[0].Text)
-	} else if action == "echo" {
-		l.regex(n, args[1].Span, args[1].Text)
+	switch {
+	case len(args) < wants && wants == 2:
+		l.bad(n.Span, "`%s %s` needs a regular expression and what to put in its place", n.Name, h.Action.V)
+		return false
+	case len(args) < wants:
+		l.bad(n.Span, "`%s %s %s` needs a value", n.Name, h.Action.V, h.Name.V)
+		return false
+	case len(args) > wants+1:
+		l.bad(args[wants+1].Span, "`%s`: the value of `%s %s` ends before this word; put it in quotes if it holds blanks", args[wants+1].Text, n.Name, h.Action.V)
+		return false
 	}
-	if len(words) > most {
-		l.headerCondition(n, words[most])
-		h.Cond = model.Is(words[most].Text, words[most].Span)
+	if len(args) == wants+1 {
+		l.headerCondition(n, args[wants])
+		h.Cond = model.Is(args[wants].Text, args[wants].Span)
 	}
-	if most > 0 {
-		l.headerValue(n, words[most-1])
-		at := words[0].Span
-		at.End = words[most-1].Span.End
-		h.Value = model.Is(strings.Join(argTexts(words[:most]), " "), at)
+	if wants > 0 {
+		l.headerValue(n, args[wants-1])
 	}
-	st.Headers = append(st.Headers, h)
+	switch wants {
+	case 0:
+		if h.Action.V == "echo" {
+			l.regex(n, n.Span, h.Name.V)
+		}
+	case 1:
+		h.Value = model.Is(args[0].Text, args[0].Span)
+	case 2:
+		if !compiles(args[0].Text) {
+			l.bad(args[0].Span, "`%s %s`: `%s` is no regular expression", n.Name, h.Action.V, args[0].Text)
+			return false
+		}
+		at := args[0].Span
+		at.End = args[1].Span.End
+		h.Value = model.Is(model.QuoteWord(args[0].Text)+" "+model.QuoteWord(args[1].Text), at)
+	}
+	return true
 }
 
 // headerCondition checks the last word: early, env= or expr=.
@@ -165,14 +199,10 @@ func (l *lowerer) headerCondition(n *Node, a Arg) {
 	t := strings.ToLower(a.Text)
 	switch {
 	case t == "early":
-	case strings.HasPrefix(t, "env="):
-		if v := strings.TrimPrefix(t[4:], "!"); v == "" {
-			l.bad(a.Span, "`%s`: `%s` names no variable", n.Name, a.Text)
-		}
 	case strings.HasPrefix(t, "expr="):
 		l.expr(n, a.Span, a.Text[len("expr="):])
-	default:
-		l.bad(a.Span, "`%s`: after the value may stand early, env= or expr=, not `%s`; put a value with blanks in quotes", n.Name, a.Text)
+	case !strings.HasPrefix(t, "env=") || t == "env=" || t == "env=!":
+		l.bad(a.Span, "`%s`: behind the value may stand early, env=NAME, env=!NAME or expr=EXPRESSION; put a value in quotes if it holds blanks", a.Text)
 	}
 }
 
@@ -212,10 +242,8 @@ func (l *lowerer) errorDocument(st *model.Settings, n *Node) {
 	if problem := checkStringExpr(n.Arg(1), l.others()); problem != "" {
 		l.bad(n.Args[1].Span, "`ErrorDocument`: `%s` cannot be read: %s", n.Arg(1), problem)
 	}
-	at := n.Args[1].Span
-	at.End = n.Args[len(n.Args)-1].Span.End
 	st.ErrorDocs = append(st.ErrorDocs, &model.ErrorDoc{At: n.Span, Status: model.Is(code, n.Args[0].Span),
-		Document: model.Is(strings.Join(argTexts(n.Args[1:]), " "), at)})
+		Document: model.Is(n.Arg(1), n.Args[1].Span)})
 }
 
 // accessOf returns the access control of the scope.
@@ -306,7 +334,11 @@ func (l *lowerer) requireLine(n *Node, s *scope) {
 		r.Not = model.Is(true, args[0].Span)
 		args = args[1:]
 	}
-	if problem := l.requireProblem(n, args, n.Text()); problem != "" {
+	problem := l.requireProblem(args, n.Text())
+	if problem == "" && r.Not.V && (s.req == nil || s.req.Group.V != "all") && !strings.HasPrefix(l.c.version, "2.2") {
+		problem = "`Require not` has no effect outside of `<RequireAll>`; httpd refuses it"
+	}
+	if problem != "" {
 		l.bad(n.Span, "%s", problem)
 	}
 	if len(args) == 0 {

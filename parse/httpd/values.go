@@ -6,25 +6,50 @@ import (
 	"clowder/parse/model"
 )
 
-// health lowers ProxyHCTemplate and ProxyHCExpr of mod_proxy_hcheck.c: the
+// healthNames are what ProxyHCTemplate and ProxyHCExpr named in one server: a
+// virtual host does not know those of the main server.
+type healthNames struct {
+	templates map[string]*template
+	exprs     map[string]bool
+}
+
+// template is one ProxyHCTemplate.
+type template struct {
+	line *Node
+	used bool
+}
+
+func (l *lowerer) healthOf(srv *model.Server) *healthNames {
+	h := l.health[srv]
+	if h == nil {
+		h = &healthNames{templates: map[string]*template{}, exprs: map[string]bool{}}
+		if l.health == nil {
+			l.health = map[*model.Server]*healthNames{}
+		}
+		l.health[srv] = h
+	}
+	return h
+}
+
+// healthCheck lowers ProxyHCTemplate and ProxyHCExpr of mod_proxy_hcheck.c: the
 // values of a template go into the members that name it.
-func (l *lowerer) health(n *Node) bool {
+func (l *lowerer) healthCheck(n *Node, s *scope) bool {
 	switch strings.ToLower(n.Name) {
 	case "proxyhctemplate":
 		if len(n.Args) == 0 {
 			l.bad(n.Span, "`ProxyHCTemplate` needs a name")
 			return true
 		}
-		if l.templates == nil {
-			l.templates = map[string][]Arg{}
-		}
-		l.templates[n.Arg(0)] = n.Args[1:]
+		t := &template{line: n}
+		l.healthOf(s.srv).templates[n.Arg(0)] = t
+		l.templates = append(l.templates, t)
 		for _, a := range n.Args[1:] {
 			if !strings.HasPrefix(strings.ToLower(a.Text), "hc") && strings.Contains(a.Text, "=") {
 				l.bad(a.Span, "`%s`: a template holds health check parameters only", a.Text)
 			}
 		}
-		l.parameters(n, n.Args[1:], nil, &model.Member{})
+		l.parameters(n, s.srv, n.Args[1:], nil, &model.Member{})
+		return true
 	case "proxyhcexpr":
 		text, ok := exprBody(n)
 		switch {
@@ -41,15 +66,9 @@ func (l *lowerer) health(n *Node) bool {
 			}
 			l.expr(n, n.Span, text)
 		}
-		if l.exprs == nil {
-			l.exprs = map[string]bool{}
-		}
-		l.exprs[n.Arg(0)] = true
-		return false // its text is not in the model
-	default:
-		return false
+		l.healthOf(s.srv).exprs[n.Arg(0)] = true
 	}
-	return true
+	return false // the text of an expression is not in the model
 }
 
 // exprBody returns the expression behind the name, {…} with nested brackets as
@@ -78,21 +97,25 @@ func exprBody(n *Node) (string, bool) {
 }
 
 // healthRef follows hctemplate= and checks hcexpr=.
-func (l *lowerer) healthRef(p param, m *model.Member) {
+func (l *lowerer) healthRef(srv *model.Server, p param, m *model.Member) {
 	switch p.key {
 	case "hctemplate":
-		t, ok := l.templates[p.val]
+		t, ok := l.healthOf(srv).templates[p.val]
 		if !ok && !l.c.HasIncludesUnresolved {
-			l.bad(p.at, "`%s=%s`: no ProxyHCTemplate of that name stands before this line", p.key, p.val)
+			l.bad(p.at, "`%s=%s`: no ProxyHCTemplate of that name stands before this line in the same server", p.key, p.val)
 		}
-		for _, a := range t {
+		if !ok {
+			return
+		}
+		t.used = true
+		for _, a := range t.line.Args[1:] {
 			if key, val, ok := strings.Cut(a.Text, "="); ok && !strings.EqualFold(key, "hctemplate") {
 				setWorker(m, param{strings.ToLower(key), val, a.Span})
 			}
 		}
 	case "hcexpr":
-		if !l.exprs[p.val] && !l.c.HasIncludesUnresolved {
-			l.bad(p.at, "`%s=%s`: no ProxyHCExpr of that name stands before this line", p.key, p.val)
+		if !l.healthOf(srv).exprs[p.val] && !l.c.HasIncludesUnresolved {
+			l.bad(p.at, "`%s=%s`: no ProxyHCExpr of that name stands before this line in the same server", p.key, p.val)
 		}
 	}
 }
