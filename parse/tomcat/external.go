@@ -119,7 +119,7 @@ func (s *scanner) markupEntity(start, end int) {
 		}
 		if !strings.ContainsAny(v, "<&]") {
 			s.push(token{kind: textToken, text: v}, start, end)
-			s.count(start)
+			s.count(start, 1)
 			return
 		}
 		sub.fixed, sub.text, sub.src = &at, []byte(v), &source{bad: -1}

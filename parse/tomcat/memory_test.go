@@ -74,6 +74,8 @@ func TestMemory(t *testing.T) {
 		{"elements.xml", fill("<Server>", "<a/>", "</Server>", size)},
 		{"few-elements.xml", fill("<Server>", "<a/>", "</Server>", 200_000)},
 		{"pairs.xml", fill("<Server>", "<a></a>", "</Server>", size)},
+		{"texts.xml", fill("<Server>", "<a>x</a>", "</Server>", size)},
+		{"split.xml", fill("<Server>", "x<?a?>", "</Server>", size)},
 		{"listeners.xml", fill("<Server>", `<Listener className=""/>`, "</Server>", size)},
 		{"attributes.xml", fill("<Server>", "<a b=''/>", "</Server>", size)},
 		{"few-attributes.xml", fill("<Server>", "<a b='' c='' d='' e=''/>", "</Server>", 400_000)},

@@ -17,10 +17,12 @@ const (
 	maxFindings = 100  // of one file
 
 	// What is kept of a file costs memory by the piece, not by the byte. A file may
-	// hold this many elements, attributes, comments and texts, and one more for
-	// each so many bytes; files for Tomcat need more than twice the bytes.
-	basePieces    = 50_000
-	bytesPerPiece = 24
+	// hold this many attributes, comments and instructions, elements counting
+	// twice, and one more for each so many bytes. That is enough for 50,000 hosts in
+	// one server.xml, and reading needs at most 20 bytes for each byte of a file and
+	// 32 MiB (TestMemory).
+	basePieces    = 100_000
+	bytesPerPiece = 20
 )
 
 type tokenKind uint8
@@ -73,7 +75,7 @@ type scanner struct {
 	str      string // text once more; parts of it are the values
 	tokens   *tokenList
 	names    map[string]string
-	pieces   *int      // how many more elements, attributes, comments and texts are kept
+	pieces   *int      // how many more elements, attributes and comments are kept; see basePieces
 	raw      []rawAttr // of the tag being read
 	ents     *entities
 	open     Opener
@@ -180,7 +182,7 @@ func (s *scanner) markup() {
 		}
 		end := s.until("]]>", 9, "CDATA section")
 		s.push(token{kind: textToken, text: lineEnds(s.piece(s.pos+9, max(s.pos+9, end-3)))}, s.pos, end)
-		s.count(s.pos)
+		s.count(s.pos, 1)
 		s.pos = end
 	case bytes.HasPrefix(rest, []byte("<!DOCTYPE")):
 		s.docType()
@@ -197,7 +199,7 @@ func (s *scanner) markup() {
 	default:
 		s.report(s.pos, s.pos+1, "`<` begins no tag here; write `&lt;`")
 		s.push(token{kind: textToken, text: "<"}, s.pos, s.pos+1)
-		s.count(s.pos)
+		s.count(s.pos, 1)
 		s.pos++
 	}
 }
@@ -215,13 +217,13 @@ func (s *scanner) piece(start, end int) string {
 	return s.str[start:end]
 }
 
-// count takes one from the number of pieces that a file may hold.
-func (s *scanner) count(at int) {
-	if *s.pieces--; *s.pieces >= 0 || s.aborted {
+// count takes a piece of a weight from what a file may hold.
+func (s *scanner) count(at, weight int) {
+	if *s.pieces -= weight; *s.pieces >= 0 || s.aborted {
 		return
 	}
 	s.bounded, s.aborted = true, true
-	s.note(s.span(at, min(at+1, len(s.text))), "the file holds more than %d elements, attributes, comments and texts and one for each %d bytes more; the rest is not read", basePieces, bytesPerPiece)
+	s.note(s.span(at, min(at+1, len(s.text))), "the file holds too many elements, attributes and comments for its size (%d, and one for each %d bytes); the rest is not read", basePieces, bytesPerPiece)
 }
 
 // until returns the offset behind the mark; the search begins skip bytes on.
@@ -250,7 +252,7 @@ func (s *scanner) comment() {
 	if !s.aborted {
 		text = s.piece(from, end-3)
 	}
-	s.count(s.pos)
+	s.count(s.pos, 1)
 	s.doc.Comments = append(s.doc.Comments, Comment{Text: text, Span: s.span(s.pos, end)})
 	s.pos = end
 }
@@ -271,6 +273,7 @@ func (s *scanner) procInst() {
 	if strings.EqualFold(target, "xml") && !s.aborted {
 		s.report(s.pos, end, "the XML declaration must be at the very start of the file")
 	}
+	s.count(s.pos, 1)
 	s.pos = end
 }
 
@@ -317,9 +320,6 @@ func (s *scanner) textPiece(start, end int) {
 		s.report(start+n, start+n+1, "a reference outside the root element")
 	}
 	s.push(token{kind: textToken, text: s.resolve(start, end, false)}, start, end)
-	if skipSpace(s.text, start) < end {
-		s.count(start)
-	}
 }
 
 // bareAmpersands reports each & that begins no reference.
@@ -340,6 +340,7 @@ func (s *scanner) endTag() {
 	start := s.pos
 	if s.outside() {
 		s.fail(start, start)
+		s.count(start, 1)
 	}
 	n := nameEnd(s.text, start+2)
 	i := skipSpace(s.text, n)

@@ -23,7 +23,7 @@ func (s *scanner) startTag() {
 		s.depth++
 	}
 	s.push(token{kind: startToken, elem: e}, start, t.i)
-	s.count(start)
+	s.count(start, 2)
 }
 
 // name returns the text between the offsets; equal names share their memory.
@@ -169,7 +169,7 @@ func (t *tagScanner) values() {
 			a.Value = t.resolve(r.from, r.to, true)
 		}
 		t.e.Attrs = append(t.e.Attrs, a)
-		t.count(r.start)
+		t.count(r.start, 1)
 	}
 }
 
