@@ -35,7 +35,9 @@ func TestSubstitute(t *testing.T) {
 }
 
 func TestSubstituteInText(t *testing.T) {
-	lookup := func(k string) (string, bool) { return map[string]string{"host": "www", "minutes": "7"}[k], k == "host" || k == "minutes" }
+	lookup := func(k string) (string, bool) {
+		return map[string]string{"host": "www", "minutes": "7"}[k], k == "host" || k == "minutes"
+	}
 	d, _ := Parse(diag.NewFile("x", []byte(`<Server><Service><Engine><Host name="${host}"><Alias>${host}.example</Alias></Host></Engine></Service></Server>`)))
 	n, _, _ := LowerServer(d, Options{Property: lookup})
 	if h := n.Engine().Hosts[0]; h.Name.V != "www" || h.Aliases[0].V != "www.example" {
