@@ -45,6 +45,10 @@ func Properties(f *diag.File) (map[string]PropertyValue, diag.List) {
 			}
 			continue
 		}
+		if n := continuation(data, i); n > i {
+			i = n // a line of nothing but a continuation begins no property
+			continue
+		}
 		start := i
 		key, sep, ok1 := propertyWord(data, i, true)
 		i = sep
@@ -67,6 +71,17 @@ func Properties(f *diag.File) (map[string]PropertyValue, diag.List) {
 		props[key] = PropertyValue{Value: value, KeySpan: diag.At(f, start, sep), Span: diag.At(f, start, end)}
 	}
 	return props, diags
+}
+
+// continuation returns the offset behind the backslash and line end at i, else i.
+func continuation(data []byte, i int) int {
+	switch rest := string(data[i:min(i+3, len(data))]); {
+	case rest == "\\\r\n":
+		return i + 3
+	case strings.HasPrefix(rest, "\\\r"), strings.HasPrefix(rest, "\\\n"):
+		return i + 2
+	}
+	return i
 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\f' }
