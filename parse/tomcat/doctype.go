@@ -22,20 +22,32 @@ func (s *scanner) docType() {
 	if !p.bad {
 		return
 	}
-	// Behind a mistake the rest of the declaration is only skipped.
-	for p.i = max(p.i, start+9); p.i < len(s.text); p.i++ {
-		switch c := s.text[p.i]; {
-		case c == '>':
-			s.pos = p.i + 1
-			return
-		case c == '<' && !p.inside:
-			s.pos = p.i
-			return
-		case c == ']':
-			p.inside = false
+	s.pos = p.behind(max(p.i, start+9))
+	s.aborted = s.aborted || s.pos >= len(s.text)
+}
+
+// behind returns where to read on after a mistake: behind the `]>` that closes the
+// subset when there is one, else behind the next `>` or at the next `<`.
+func (p *dtdScanner) behind(from int) int {
+	for i := from; p.inside && i < len(p.text); i++ {
+		n := bytes.IndexByte(p.text[i:], ']')
+		if n < 0 {
+			break
+		}
+		i += n
+		if end := skipSpace(p.text, i+1); end < len(p.text) && p.text[end] == '>' {
+			return end + 1
 		}
 	}
-	s.pos, s.aborted = len(s.text), true
+	for i := from; i < len(p.text); i++ {
+		if p.text[i] == '>' {
+			return i + 1
+		}
+		if p.text[i] == '<' && !p.inside {
+			return i
+		}
+	}
+	return len(p.text)
 }
 
 // dtdScanner reads declarations. After the first mistake (bad) it does nothing.

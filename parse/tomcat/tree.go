@@ -2,9 +2,9 @@
 // web.xml, tomcat-users.xml, catalina.properties) with the exact place of every
 // element and attribute, and lowers them to the model.
 //
-// A scanner of this package walks the bytes and knows where everything stands;
-// the tree for queries is an etree document: the n-th start tag of the scanner
-// is the n-th etree element. Broken XML is reported at the tag that is to blame
+// A scanner of this package walks the bytes and knows where everything stands.
+// [Document.Tree] gives an etree document for queries: the n-th start tag of the
+// scanner is the n-th etree element. Broken XML is reported at the tag that is to blame
 // and still gives a tree, closed with what is known about the nesting of
 // Tomcat's elements. Nothing outside the given bytes is read, except the external
 // entities for which [ParseWith] is given an [Opener].
