@@ -12,7 +12,8 @@ import (
 // them). Entities are kept, the rest is checked only: Tomcat does not validate.
 func (s *scanner) docType() {
 	start := s.pos
-	if s.doctype || s.rooted {
+	again := s.doctype
+	if again || s.rooted {
 		s.report(start, start+9, "a DOCTYPE must stand once and before the root element")
 	}
 	s.doctype = true
@@ -22,6 +23,7 @@ func (s *scanner) docType() {
 	if !p.bad {
 		return
 	}
+	p.inside = p.inside && !again // searched for once, so that the time stays linear
 	s.pos = p.behind(max(p.i, start+9))
 	s.aborted = s.aborted || s.pos >= len(s.text)
 }
