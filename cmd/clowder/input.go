@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"os"
+	"slices"
 	"strings"
 
 	"clowder/lint"
@@ -18,13 +21,33 @@ type inputFlags struct {
 	Host    []string `name:"host" placeholder:"NODE=ADDRESS" sep:"none" help:"Machine that a node, or the httpd of a file, runs on. Repeatable."`
 	Define  []string `short:"D" name:"define" placeholder:"NAME" sep:"none" help:"Set a name as httpd -D does. Repeatable."`
 	RootDir string   `name:"root" placeholder:"DIR" help:"Put before absolute paths in Include and ServerRoot: for a copied /etc."`
+	Stdin   string   `name:"stdin-filename" placeholder:"NAME" help:"Name of what is read from standard input, given as the path -."`
+	Config  string   `name:"config" placeholder:"FILE|none" help:"Settings from this clowder.toml, or from none, in place of the one beside the files."`
+
+	OnHost  bool              `kong:"-"`
+	overlay map[string][]byte // contents of files, for fixes and standard input
 }
 
 // load reads the setup.
 func (f *inputFlags) load() (*parse.Result, error) {
-	o := parse.Options{Paths: f.Paths, Root: f.RootDir, Defines: f.Define, HTTPD: f.HTTPD}
+	o := parse.Options{Paths: f.Paths, Root: f.RootDir, Defines: f.Define, HTTPD: f.HTTPD, OnHost: f.OnHost, Config: f.Config, Overlay: f.overlay}
 	if len(o.Paths) == 0 {
 		o.Paths = []string{"."}
+	}
+	if i := slices.Index(o.Paths, "-"); i >= 0 {
+		if f.Stdin == "" {
+			return nil, usage("standard input needs a name: --stdin-filename httpd.conf")
+		}
+		if f.overlay == nil {
+			data, err := io.ReadAll(io.LimitReader(os.Stdin, maxStdin+1))
+			if err != nil || len(data) > maxStdin {
+				return nil, fmt.Errorf("standard input: more than %d MiB, or unreadable: %v", maxStdin>>20, err)
+			}
+			f.overlay = map[string][]byte{f.Stdin: data}
+			o.Overlay = f.overlay
+		}
+		o.Paths = slices.Clone(o.Paths)
+		o.Paths[i] = f.Stdin
 	}
 	var err error
 	if o.Tomcat, err = pairs("--tomcat", f.Tomcat, true); err != nil {
@@ -40,13 +63,24 @@ func (f *inputFlags) load() (*parse.Result, error) {
 	if len(r.UnusedNames) > 0 {
 		return nil, usage("%s", strings.Join(r.UnusedNames, "\n"))
 	}
-	for _, d := range r.Diags {
-		if strings.HasPrefix(d.ID, "C1") && d.Severity == diag.Error {
-			return nil, codeError{exitUsage, fmt.Errorf("%s: %s [%s %s]", d.Span, d.Message, d.ID, d.Name)}
-		}
+	if err := badConfig(r.Diags); err != nil {
+		return nil, err
 	}
 	return r, nil
 }
+
+// badConfig makes an error of the first mistake in a clowder.toml.
+func badConfig(diags diag.List) error {
+	for _, d := range diags {
+		if strings.HasPrefix(d.ID, "C1") && d.Severity == diag.Error {
+			return codeError{exitUsage, fmt.Errorf("%s: %s [%s %s]", d.Span, d.Message, d.ID, d.Name)}
+		}
+	}
+	return nil
+}
+
+// maxStdin bounds what is read from standard input, in bytes.
+const maxStdin = 64 << 20
 
 // pairs reads NAME=VALUE words; with bare allowed, VALUE alone gets the name "".
 func pairs(flag string, words []string, bare bool) (map[string]string, error) {
