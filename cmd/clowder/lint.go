@@ -25,10 +25,10 @@ type lintCmd struct {
 	NoInlineIgnores bool   `name:"no-inline-ignores" help:"Comments clowder:ignore in the files count for nothing."`
 	baselineFlags   `embed:""`
 	Fix             fixMode `placeholder:"safe" help:"Mend what can be mended in the files: --fix or --fix=safe, or --fix=suggested for all that is offered."`
-	Diff            bool   `help:"Print the fixes as a patch in place of writing them; exit code 1 when there are any."`
-	Color           string `enum:"auto,always,never" default:"auto" help:"Colour: ${enum}."`
-	Quiet           bool   `short:"q" help:"No summary."`
-	Verbose         bool   `short:"v" help:"Say what was read and assumed."`
+	Diff            bool    `help:"Print the fixes as a patch in place of writing them; exit code 1 when there are any."`
+	Color           string  `enum:"auto,always,never" default:"auto" help:"Colour: ${enum}."`
+	Quiet           bool    `short:"q" help:"No summary."`
+	Verbose         bool    `short:"v" help:"Say what was read and assumed."`
 }
 
 // Run lints; the exit code is 1 when a finding is at or above --fail-on.
