@@ -82,7 +82,7 @@ func compareSyntax(t *testing.T, bin, root string, i int, head, text string) int
 			refused = append(refused, d)
 		}
 	}
-	refuses := strings.Contains(string(out), "Syntax error on line")
+	refuses := err != nil
 	if refuses != (len(refused) > 0) {
 		first := "nothing"
 		if len(refused) > 0 {
@@ -91,11 +91,11 @@ func compareSyntax(t *testing.T, bin, root string, i int, head, text string) int
 		t.Logf("input %d:\n%s\nhttpd: %s\nclowder: %s", i, text, out, first)
 		return 1
 	}
-	if !refuses {
+	at := strings.LastIndex(string(out), "Syntax error on line")
+	if !refuses || at < 0 {
 		return 0
 	}
 	var line int
-	at := strings.LastIndex(string(out), "Syntax error on line")
 	if n, _ := fmt.Sscanf(string(out[at:]), "Syntax error on line %d of", &line); n != 1 || !strings.Contains(string(out[at:]), " of "+root) {
 		return 0 // inside a macro
 	}

@@ -264,6 +264,10 @@ func (k *checker) argument(n *Node, name string) {
 func (k *checker) addresses(n *Node) {
 	for _, a := range n.Args {
 		host, port := a.Text, ""
+		if host != "" && strings.Trim(host, "0123456789") == "" {
+			k.report("H007", "bad-parameter-value", n, "`<VirtualHost %s>` names a port but no address; write `*:%s`", host, host)
+			return
+		}
 		if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
 			host, port = host[:i], host[i+1:]
 			if port != "*" && strings.Trim(port, "0123456789") != "" {
@@ -286,7 +290,7 @@ func (k *checker) addresses(n *Node) {
 // server/core.c).
 func (k *checker) methods(n *Node) {
 	for _, a := range n.Args {
-		if strings.EqualFold(a.Text, "trace") {
+		if strings.EqualFold(a.Text, "trace") && n.Is("Limit") {
 			k.report("H007", "bad-parameter-value", n, "`<%s>`: TRACE cannot be limited here; use TraceEnable", n.Name)
 		}
 	}

@@ -13,65 +13,67 @@ import (
 // holds as they are written. Each is what the directive's function in httpd
 // refuses; the number of arguments is right when they run.
 var valueChecks = map[string]func(l *lowerer, n *Node){
-	"acceptpathinfo":         words("on", "off", "default"),
-	"alias":                  checkAlias,
-	"aliasmatch":             checkAlias,
-	"allowconnect":           checkConnectPorts,
-	"authbasicprovider":      checkAuthnProviders,
-	"authname":               checkStringValue,
-	"authtype":               checkStringValue,
-	"authmerging":            words("Off", "And", "Or"),
-	"allowencodedslashes":    words("on", "off", "nodecode"),
-	"allowoverride":          checkAllowOverride,
-	"balancergrowth":         numberIn(0, 1000),
-	"browsermatch":           checkSetEnvIf,
-	"browsermatchnocase":     checkSetEnvIf,
-	"cgivar":                 checkCGIVar,
-	"directoryindexredirect": checkIndexRedirect,
-	"enablemmap":             words("on", "off"),
-	"enablesendfile":         words("on", "off"),
-	"limitinternalrecursion": checkRecursion,
-	"limitrequestbody":       checkSize,
-	"limitxmlrequestbody":    checkSize,
-	"protocolshonororder":    words("on", "off"),
-	"readbuffersize":         checkSize,
-	"flushmaxpipelined":      checkWhole,
-	"flushmaxthreshold":      checkSize,
-	"directoryslash":         words("on", "off"),
-	"errorlogformat":         checkErrorLogFormat,
-	"fileetag":               checkFileETag,
-	"hostnamelookups":        words("on", "off", "double"),
-	"httpprotocoloptions":    wordsOf("Unsafe Strict RegisteredMethods LenientMethods Require1.0 Allow0.9"),
-	"keepalivetimeout":       checkTimeFormat,
-	"limitrequestfields":     numberFrom(0),
-	"limitrequestline":       numberFrom(0),
-	"listenbacklog":          numberFrom(1),
-	"loglevel":               checkLogLevel,
-	"maxrangeoverlaps":       checkRanges,
-	"maxrangereversals":      checkRanges,
-	"maxranges":              checkRanges,
-	"options":                checkOptions,
-	"proxydomain":            checkProxyDomain,
-	"proxyhctpsize":          numberFrom(0),
-	"proxyremote":            checkProxyRemote,
-	"proxyremotematch":       checkProxyRemote,
-	"proxysourceaddress":     checkSourceAddress,
-	"redirect":               checkRedirect,
-	"redirectmatch":          checkRedirect,
-	"redirectpermanent":      checkRedirectTo,
-	"redirecttemp":           checkRedirectTo,
-	"regexdefaultoptions":    checkRegexOptions,
-	"rewriteoptions":         checkRewriteOptions,
-	"scriptalias":            checkAlias,
-	"scriptaliasmatch":       checkAlias,
-	"servername":             checkServerName,
-	"serversignature":        words("on", "off", "email"),
-	"servertokens":           words("OS", "Min", "Minimal", "Major", "Minor", "Prod", "ProductOnly", "Full"),
-	"setenvif":               checkSetEnvIf,
-	"setenvifexpr":           checkSetEnvIfExpr,
-	"setenvifnocase":         checkSetEnvIf,
-	"usecanonicalname":       words("on", "off", "dns"),
-	"watchdoginterval":       checkTimeFormat,
+	"acceptpathinfo":           words("on", "off", "default"),
+	"alias":                    checkAlias,
+	"aliasmatch":               checkAlias,
+	"allowconnect":             checkConnectPorts,
+	"authbasicprovider":        checkAuthnProviders,
+	"authname":                 checkStringValue,
+	"authtype":                 checkStringValue,
+	"authmerging":              words("Off", "And", "Or"),
+	"allowencodedslashes":      words("on", "off", "nodecode"),
+	"allowoverride":            checkAllowOverride,
+	"balancergrowth":           numberIn(0, 1000),
+	"browsermatch":             checkSetEnvIf,
+	"browsermatchnocase":       checkSetEnvIf,
+	"cgivar":                   checkCGIVar,
+	"directoryindexredirect":   checkIndexRedirect,
+	"enablemmap":               words("on", "off"),
+	"enablesendfile":           words("on", "off"),
+	"limitinternalrecursion":   checkRecursion,
+	"limitrequestbody":         checkSize,
+	"protocolshonororder":      words("on", "off"),
+	"readbuffersize":           checkSize,
+	"flushmaxpipelined":        checkWhole,
+	"flushmaxthreshold":        checkSize,
+	"directoryslash":           words("on", "off"),
+	"errorlogformat":           checkErrorLogFormat,
+	"fileetag":                 checkFileETag,
+	"hostnamelookups":          words("on", "off", "double"),
+	"httpprotocoloptions":      wordsOf("Unsafe Strict RegisteredMethods LenientMethods Require1.0 Allow0.9"),
+	"keepalivetimeout":         checkTimeFormat,
+	"limitrequestfields":       numberFrom(0),
+	"limitrequestline":         numberFrom(0),
+	"listenbacklog":            numberFrom(1),
+	"loglevel":                 checkLogLevel,
+	"maxrangeoverlaps":         checkRanges,
+	"maxrangereversals":        checkRanges,
+	"maxranges":                checkRanges,
+	"options":                  checkOptions,
+	"proxydomain":              checkProxyDomain,
+	"proxyhctpsize":            numberFrom(0),
+	"proxyremote":              checkProxyRemote,
+	"proxyremotematch":         checkProxyRemote,
+	"proxysourceaddress":       checkSourceAddress,
+	"redirect":                 checkRedirect,
+	"redirectmatch":            checkRedirect,
+	"redirectpermanent":        checkRedirect,
+	"redirecttemp":             checkRedirect,
+	"regexdefaultoptions":      checkRegexOptions,
+	"rewriteoptions":           checkRewriteOptions,
+	"scriptalias":              checkAlias,
+	"scriptaliasmatch":         checkAlias,
+	"servername":               checkServerName,
+	"serversignature":          words("on", "off", "email"),
+	"servertokens":             words("OS", "Min", "Minimal", "Major", "Minor", "Prod", "ProductOnly", "Full"),
+	"setenvif":                 checkSetEnvIf,
+	"setenvifexpr":             checkSetEnvIfExpr,
+	"setenvifnocase":           checkSetEnvIf,
+	"usecanonicalphysicalport": words("on", "off"),
+	"sethandler":               checkStringValue,
+	"asyncrequestworkerfactor": checkFactor,
+	"usecanonicalname":         words("on", "off", "dns"),
+	"watchdoginterval":         checkTimeFormat,
 }
 
 // check judges the values of one directive.
@@ -361,7 +363,18 @@ func checkLogLevel(l *lowerer, n *Node) {
 	}
 }
 
+var messageFormat = regexp.MustCompile(`%[-+0-9]*M`)
+
+func checkFactor(l *lowerer, n *Node) {
+	if atof(n.Arg(0)) <= 0 {
+		l.bad(n.Span, "`%s %s`: it must be a number above 0", n.Name, n.Arg(0))
+	}
+}
+
 func checkErrorLogFormat(l *lowerer, n *Node) {
+	if len(n.Args) == 1 && !messageFormat.MatchString(n.Arg(0)) {
+		l.bad(n.Args[0].Span, "`ErrorLogFormat`: the format lacks the message, `%%M`")
+	}
 	if len(n.Args) == 2 && !strings.EqualFold(n.Arg(0), "request") && !strings.EqualFold(n.Arg(0), "connection") {
 		l.bad(n.Args[0].Span, "`ErrorLogFormat %s`: before the format may stand request or connection", n.Arg(0))
 	}
@@ -482,8 +495,6 @@ func (l *lowerer) redirectTo(n *Node, args []Arg, status int) {
 		l.bad(args[1].Span, "`%s`: with status %d there is no URL", n.Name, status)
 	}
 }
-
-func checkRedirectTo(l *lowerer, n *Node) { l.redirectTo(n, n.Args, 302) }
 
 // inSection reports whether the directive stands inside of anything but a
 // virtual host, so that httpd gives it a path.

@@ -58,7 +58,7 @@ func (l *lowerer) requireProblem(args []Arg, raw string) string {
 		}
 	case "method":
 		for _, a := range rest {
-			if !httpMethods[strings.ToLower(a.Text)] {
+			if m := strings.ToLower(a.Text); !httpMethods[m] && !l.methods[m] {
 				return "`Require method " + a.Text + "`: there is no such method"
 			}
 		}

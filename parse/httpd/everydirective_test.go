@@ -31,7 +31,7 @@ var arguments = map[string]string{
 	"sslproxycheckpeercn": "off", "sslproxycheckpeerexpire": "off", "sslproxycheckpeername": "off", "sslproxyengine": "on",
 	"sslprotocol": "all", "sslproxyprotocol": "all", "ssloptions": "+StdEnvVars", "sslusestapling": "on",
 	"sslproxyverify": "none", "sslverifyclient": "none", "sslproxyverifydepth": "2", "sslverifydepth": "2", "timeout": "7", "traceenable": "off",
-	"acceptpathinfo": "on", "alias": "/x /y", "aliasmatch": "^x /y", "allowoverride": "None", "authmerging": "Off", "cgivar": "REQUEST_URI current-uri",
+	"asyncrequestworkerfactor": "2", "errorlogformat": "%M", "usecanonicalphysicalport": "on", "acceptpathinfo": "on", "alias": "/x /y", "aliasmatch": "^x /y", "allowoverride": "None", "authmerging": "Off", "cgivar": "REQUEST_URI current-uri",
 	"directoryindexredirect": "on", "enablemmap": "off", "enablesendfile": "on", "fileetag": "MTime", "flushmaxpipelined": "3", "flushmaxthreshold": "3",
 	"hostnamelookups": "off", "httpprotocoloptions": "Strict", "limitinternalrecursion": "3", "limitrequestbody": "3",
 	"limitrequestfields": "3", "limitrequestline": "3", "limitxmlrequestbody": "3", "listenbacklog": "3", "maxrangeoverlaps": "3", "maxrangereversals": "3",

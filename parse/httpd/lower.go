@@ -43,6 +43,7 @@ type lowerer struct {
 	templates []*template // of all servers
 
 	providers  map[string]bool // of <AuthzProviderAlias>
+	methods    map[string]bool // named by <Limit>
 	authnAlias bool            // there is an <AuthnProviderAlias>
 	foreign    bool            // a module that is not httpd's is loaded
 	aside      int             // inside sections that the model does not hold
@@ -142,6 +143,14 @@ func (l *lowerer) section(n *Node, s *scope) {
 			l.providers[strings.ToLower(n.Arg(1))] = true
 		}
 		l.authnAlias = l.authnAlias || name == "authnprovideralias"
+		if name == "limit" || name == "limitexcept" {
+			for _, a := range n.Args { // a new name becomes a method that httpd knows
+				if l.methods == nil {
+					l.methods = map[string]bool{}
+				}
+				l.methods[strings.ToLower(a.Text)] = true
+			}
+		}
 		l.skip(n)
 		l.aside++
 		l.nodes(n.Children, &scope{srv: &model.Server{}, sec: &model.Section{At: n.Span, Kind: model.Is(n.Name, n.NameSpan)}})

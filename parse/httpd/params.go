@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -57,7 +58,7 @@ func parseTime(s string, unit time.Duration) (time.Duration, bool) {
 	for end < len(s) && s[end] >= '0' && s[end] <= '9' {
 		end++
 	}
-	n, err := strconv.ParseInt(strings.TrimPrefix(s[:end], "+"), 10, 32)
+	n, err := strconv.ParseInt(strings.TrimPrefix(s[:end], "+"), 10, 64)
 	if err != nil {
 		return 0, false
 	}
@@ -73,6 +74,9 @@ func parseTime(s string, unit time.Duration) (time.Duration, bool) {
 		unit = time.Minute
 	default:
 		return 0, false
+	}
+	if limit := int64(math.MaxInt64 / unit); n > limit || n < -limit {
+		n = limit
 	}
 	return time.Duration(n) * unit, true
 }
@@ -211,6 +215,9 @@ func setBuffers(m *model.Member, p param) (bad string, known bool) {
 	switch p.key {
 	case "addressttl":
 		d, ok := parseTime(p.val, time.Second)
+		if !ok && strings.TrimLeft(p.val, "0123456789+-") == p.val {
+			d, ok = 0, true // as atoi has it
+		}
 		if p.val != "-1" && (!ok || d < 0 || d%time.Second != 0) {
 			return "must be -1 or whole seconds", true
 		}
