@@ -24,7 +24,7 @@ func Check(c *Config) diag.List {
 // loaded (H003, H108), one finding for each; lint has rules of these IDs that
 // say it once for each module.
 func CheckModules(c *Config) diag.List {
-	k := &checker{c: c, modulesOnly: true}
+	k := &checker{c: c, modulesOnly: true, foreign: c.hasForeignModule()}
 	k.nodes(c.Nodes, nil)
 	return k.diags
 }
@@ -78,6 +78,7 @@ func (k *checker) nodes(nodes []*Node, parent *Node) {
 		}
 		k.module(n, n.Name)
 		k.healthParams(n)
+		k.namedModules(n)
 		k.place(n, parent)
 	}
 }
@@ -133,6 +134,60 @@ func (k *checker) healthParams(n *Node) {
 			return
 		}
 	}
+}
+
+// namedModules reports words that only a module gives a meaning which is not
+// loaded: providers of Require and AuthBasicProvider, modules of LogLevel.
+func (k *checker) namedModules(n *Node) {
+	if !k.modulesOnly || !k.c.moduleList || k.foreign || k.c.HasIncludesUnresolved {
+		return
+	}
+	missing := func(word, module string) {
+		k.add("H003", "directive-module-not-loaded", diag.Error, n, "`%s %s` belongs to mod_%s, which is not loaded", n.Name, word, module)
+	}
+	switch strings.ToLower(n.Name) {
+	case "require":
+		args := n.Args
+		if len(args) > 1 && strings.EqualFold(args[0].Text, "not") {
+			args = args[1:]
+		}
+		if len(args) > 0 {
+			if m := requireProviders[strings.ToLower(args[0].Text)]; m != "" && !k.c.HasModule(m) {
+				missing(args[0].Text, m)
+			}
+		}
+	case "authbasicprovider":
+		for _, a := range n.Args {
+			if m := authnProviders[strings.ToLower(a.Text)]; m != "" && !k.c.HasModule(m) {
+				missing(a.Text, m)
+				return
+			} else if m == "" && !hasAuthnAlias(k.c.Nodes) {
+				k.add("H007", "bad-parameter-value", diag.Error, n, "`AuthBasicProvider %s`: no module that is loaded provides it", a.Text)
+				return
+			}
+		}
+	case "loglevel":
+		for _, a := range n.Args {
+			if m, _, ok := strings.Cut(a.Text, ":"); ok && !k.c.HasModule(m) && !k.c.HasModule(strings.TrimSuffix(m, ".c")) {
+				missing(a.Text, strings.TrimSuffix(m, "_module"))
+				return
+			}
+		}
+	}
+}
+
+// authnProviders are the modules behind the words of AuthBasicProvider.
+var authnProviders = map[string]string{"file": "authn_file", "anon": "authn_anon", "dbm": "authn_dbm", "dbd": "authn_dbd",
+	"socache": "authn_socache", "ldap": "authnz_ldap", "fcgi": "authnz_fcgi"}
+
+// hasAuthnAlias reports whether the configuration names providers of its own.
+func hasAuthnAlias(nodes []*Node) bool {
+	found := false
+	Walk(nodes, func(n *Node) bool {
+		found = found || n.Is("AuthnProviderAlias")
+		return !found
+	})
+	return found
 }
 
 var directiveNames, sectionNames = func() (d, s []string) {

@@ -17,7 +17,6 @@ var valueChecks = map[string]func(l *lowerer, n *Node){
 	"alias":                    checkAlias,
 	"aliasmatch":               checkAlias,
 	"allowconnect":             checkConnectPorts,
-	"authbasicprovider":        checkAuthnProviders,
 	"authname":                 checkStringValue,
 	"authtype":                 checkStringValue,
 	"authmerging":              words("Off", "And", "Or"),
@@ -136,21 +135,6 @@ func checkRegexOptions(l *lowerer, n *Node) {
 		w := strings.ToUpper(strings.TrimLeft(a.Text, "+-"))
 		if w != "DEFAULT" && w != "NONE" && w != "ICASE" && w != "EXTENDED" && w != "DOTALL" && w != "NOTEMPTY" && w != "DOLLAR_ENDONLY" && w != "ANCHORED" && w != "NOTEMPTY_ATSTART" && w != "DUPNAMES" && w != "NO_DEFAULT" {
 			l.bad(a.Span, "`RegexDefaultOptions %s`: there is no such option", a.Text)
-			return
-		}
-	}
-}
-
-// authnProviders are the modules behind the words of AuthBasicProvider.
-var authnProviders = map[string]string{"file": "authn_file", "anon": "authn_anon", "dbm": "authn_dbm", "dbd": "authn_dbd", "socache": "authn_socache", "ldap": "authnz_ldap", "fcgi": "authnz_fcgi"}
-
-func checkAuthnProviders(l *lowerer, n *Node) {
-	if l.others() || l.authnAlias {
-		return
-	}
-	for _, a := range n.Args {
-		if m, ok := authnProviders[strings.ToLower(a.Text)]; !ok || !l.c.HasModule(m) {
-			l.bad(a.Span, "`AuthBasicProvider %s`: no module that is loaded provides it", a.Text)
 			return
 		}
 	}
@@ -345,19 +329,12 @@ func checkOptions(l *lowerer, n *Node) {
 var logLevels = names(`emerg alert crit error warn notice info debug trace1 trace2 trace3 trace4 trace5 trace6 trace7 trace8`)
 
 // checkLogLevel follows set_loglevel in server/core.c. Whether the module that
-// a word names is loaded matters only where the list of modules is known.
+// a word names is loaded is a matter of [CheckModules].
 func checkLogLevel(l *lowerer, n *Node) {
 	for _, a := range n.Args {
-		module, level, has := a.Text, a.Text, false
-		if k := strings.LastIndexByte(a.Text, ':'); k >= 0 {
-			module, level, has = a.Text[:k], a.Text[k+1:], true
-		}
+		level := a.Text[strings.LastIndexByte(a.Text, ':')+1:]
 		if !logLevels[strings.ToLower(level)] {
 			l.bad(a.Span, "`LogLevel %s`: the level must be emerg, alert, crit, error, warn, notice, info, debug or trace1 to trace8", a.Text)
-			return
-		}
-		if has && l.c.moduleList && !l.c.HasIncludesUnresolved && !l.c.HasModule(module) && !l.c.HasModule(strings.TrimSuffix(module, ".c")) {
-			l.bad(a.Span, "`LogLevel %s`: no module `%s` is loaded", a.Text, module)
 			return
 		}
 	}

@@ -29,7 +29,7 @@ func (l *lowerer) requireProblem(args []Arg, raw string) string {
 		return "`Require` needs a provider, such as `all granted`"
 	}
 	name := strings.ToLower(args[0].Text)
-	module, known := requireProviders[name]
+	_, known := requireProviders[name]
 	switch {
 	case !l.c.moduleList || l.foreign || l.c.HasModule("lua") || l.c.HasIncludesUnresolved || strings.HasPrefix(l.c.version, "2.2") || l.providers[name]:
 	case !known:
@@ -38,8 +38,6 @@ func (l *lowerer) requireProblem(args []Arg, raw string) string {
 			hint = "; did you mean `" + near + "`?"
 		}
 		return "`Require " + args[0].Text + "`: no module has a provider of that name" + hint
-	case l.c.moduleList && !l.c.HasModule(module):
-		return "`Require " + args[0].Text + "` belongs to mod_" + module + ", which is not loaded"
 	}
 	rest := args[1:]
 	switch name {

@@ -42,11 +42,10 @@ type lowerer struct {
 	health    map[*model.Server]*healthNames
 	templates []*template // of all servers
 
-	providers  map[string]bool // of <AuthzProviderAlias>
-	methods    map[string]bool // named by <Limit>
-	authnAlias bool            // there is an <AuthnProviderAlias>
-	foreign    bool            // a module that is not httpd's is loaded
-	aside      int             // inside sections that the model does not hold
+	providers map[string]bool // of <AuthzProviderAlias>
+	methods   map[string]bool // named by <Limit>
+	foreign   bool            // a module that is not httpd's is loaded
+	aside     int             // inside sections that the model does not hold
 }
 
 // scope is where a directive stands.
@@ -142,7 +141,6 @@ func (l *lowerer) section(n *Node, s *scope) {
 			}
 			l.providers[strings.ToLower(n.Arg(1))] = true
 		}
-		l.authnAlias = l.authnAlias || name == "authnprovideralias"
 		if name == "limit" || name == "limitexcept" {
 			for _, a := range n.Args { // a new name becomes a method that httpd knows
 				if l.methods == nil {
