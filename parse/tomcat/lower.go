@@ -82,8 +82,11 @@ func LowerDefaults(d *Document, into *model.Context, property func(string) (stri
 // already stays. The rest of a web.xml is for the application alone.
 func LowerWebXML(d *Document, into *model.Context, property func(string) (string, bool)) ([]model.Unmapped, diag.List) {
 	l := &lowering{doc: d, quiet: property == nil, property: property}
-	if d.Kind() != WebXML {
+	if d.Kind() != WebXML || d.IsFragment() {
 		return nil, nil
+	}
+	if !into.WebApp.IsValid() {
+		into.WebApp = d.Root.Tag
 	}
 	for _, e := range d.Root.Children {
 		switch e.Local() {
