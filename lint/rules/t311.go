@@ -38,16 +38,16 @@ var asyncReplication = &lint.Rule{
 				continue
 			}
 			f := lint.Finding{At: c.At.Head(), Subject: c.Cluster}
-			shown := "channelSendOptions is left out, so 8 counts, which"
+			shown := fmt.Sprintf("channelSendOptions=%d (the default)", sendDefault)
 			o, written := optionsOf(p, c, c.At, "channelSendOptions", c.SendOptions)
 			switch {
 			case written && o.taken():
 				if o.value&sendAsync == 0 {
 					continue
 				}
-				shown = fmt.Sprintf("channelSendOptions=%q", o.raw)
+				shown = "channelSendOptions=" + o.raw
 			case written:
-				shown = fmt.Sprintf("channelSendOptions=%q is not taken, so 8 counts, which", o.raw)
+				shown = fmt.Sprintf("channelSendOptions=%q is not taken, and 8, the default,", o.raw)
 			case hasAttribute(p, c, "channelSendOptions"):
 				continue // a property that nobody resolved
 			}

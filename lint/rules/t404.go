@@ -21,7 +21,7 @@ var contextManagerOverridesCluster = &lint.Rule{
 			"\n-- context.xml --\n<Context>\n  <Manager pathname=\"\"/>\n</Context>\n",
 		Good: "-- server.xml --\n" + inEngine(exampleCluster+"</Cluster>", exampleHost) +
 			"\n-- context.xml --\n<Context>\n  <Manager className=\"org.apache.catalina.ha.session.DeltaManager\"/>\n</Context>\n",
-		Notes:  "A Manager without className is StandardManager. Silent for PersistentManager with a Store; foreign managers, which may keep sessions elsewhere, are info.",
+		Notes:  "A Manager without className is StandardManager. Silent for PersistentManager with a Store and for the applications that come with Tomcat; foreign managers, which may keep sessions elsewhere, are info.",
 		Source: "Cluster manager reference, on overriding the manager in a context; StandardContext.startInternal. Tried with Tomcat 10.1.60.",
 	},
 	Check: func(p *lint.Pass) {
@@ -34,7 +34,7 @@ var contextManagerOverridesCluster = &lint.Rule{
 		all := map[diag.Span]*found{}
 		eachContext(p, func(n *model.Node, e *model.Engine, h *model.Host, x *model.Context) {
 			c := clusterFor(e, h)
-			if c == nil || !isTcpCluster(c) || x.Manager == nil || !x.Manager.At.IsValid() || keepsSessions(x.Manager) == replicates {
+			if c == nil || !isTcpCluster(c) || x.Manager == nil || !x.Manager.At.IsValid() || ofManagerApp(x) || keepsSessions(x.Manager) == replicates {
 				return
 			}
 			at := x.Manager.At
@@ -73,6 +73,12 @@ func reportManager(p *lint.Pass, m *model.Manager, c *model.Cluster, apps []stri
 	}
 	f.Message = fmt.Sprintf("this Manager (%s) replaces the manager of the Cluster (%s) for %s: their sessions are not replicated; delete it, or write className=\"org.apache.catalina.ha.session.DeltaManager\"", class, c.At.Short(), whose)
 	p.Report(f)
+}
+
+// ofManagerApp reports whether a context is that of Tomcat's manager or
+// host-manager, whose own context.xml has a Manager.
+func ofManagerApp(x *model.Context) bool {
+	return bundledPath(x.Path.V) || strings.Contains(x.Manager.AttrClassFilter.V, "CsrfPreventionFilter")
 }
 
 // isNodeContext reports whether a file is the context.xml of a whole node or host.

@@ -40,8 +40,10 @@ func placedClusters(p *lint.Pass) []placedCluster {
 	return out
 }
 
+// isTcpCluster tells Tomcat's cluster from foreign ones, and from that of Tomcat
+// 5.5, which had another package and worked otherwise.
 func isTcpCluster(c *model.Cluster) bool {
-	return c.Class.V == "" || model.SimpleClass(c.Class.V) == "SimpleTcpCluster"
+	return c.Class.V == "" || c.Class.V == "org.apache.catalina.ha.tcp.SimpleTcpCluster"
 }
 
 // clusterFor returns the cluster that serves a host, as ContainerBase.getCluster

@@ -50,12 +50,16 @@ func webApps(p *lint.Pass) []webApp {
 
 // bundled reports whether an application is one of those in Tomcat's own webapps.
 func bundled(x *model.Context, doc *tomcat.Document) bool {
-	switch strings.Trim(x.Path.V, "/") {
+	name := child(doc.Root, "display-name")
+	return bundledPath(x.Path.V) || name != nil && strings.TrimSpace(name.Text) == "Welcome to Tomcat"
+}
+
+func bundledPath(path string) bool {
+	switch strings.Trim(path, "/") {
 	case "manager", "host-manager", "docs", "examples":
 		return true
 	}
-	name := child(doc.Root, "display-name")
-	return name != nil && strings.TrimSpace(name.Text) == "Welcome to Tomcat"
+	return false
 }
 
 // ownSessions reports whether a manager of the application keeps its sessions in
