@@ -221,3 +221,35 @@ func TestDistributableFix(t *testing.T) {
 		}
 	}
 }
+
+// TestClusterFixes applies the safe fix of a finding: the file is then well-formed
+// and free of the finding, and what the test names stands where it should.
+func TestClusterFixes(t *testing.T) {
+	for _, c := range []struct{ name, id, text, want string }{
+		{"behind encryption", "T308", channel(strings.TrimSpace(interceptor("EncryptInterceptor"))), `EncryptInterceptor"/>` + "\n" + `<Interceptor className="` + grouped + `TcpFailureDetector"/>` + "\n</Channel>"},
+		{"last but one", "T308", channel(interceptor("MessageDispatchInterceptor") + strings.TrimSpace(interceptor("ThroughputInterceptor"))), `TcpFailureDetector"/>` + "\n" + `<Interceptor className="` + grouped + `ThroughputInterceptor"/>`},
+		{"a line of its own goes", "T312", channel(interceptor("TcpFailureDetector") + interceptor("MessageDispatchInterceptor") + `<Interceptor className="` + grouped + `TcpFailureDetector"></Interceptor>`), `MessageDispatchInterceptor"/>` + "\n</Channel>"},
+		{"names", "T309", options("sync"), `channelSendOptions="6"`},
+		{"on one line", "T401", inNode(`<Cluster className="` + haTCP + `SimpleTcpCluster">` + strings.TrimSpace(valve(haSession+"JvmRouteBinderValve")) + `</Cluster>`), `SimpleTcpCluster"><Valve className="` + haTCP + `ReplicationValve" filter=""/><Valve`},
+		{"with content", "T402", inNode(`<Cluster className="` + haTCP + `SimpleTcpCluster">` + "\n  " + `<Valve className="` + haTCP + `ReplicationValve"></Valve>` + "\n</Cluster>"), "></Valve>\n  <Valve className=\"" + haSession + "JvmRouteBinderValve\"/>\n</Cluster>"},
+		{"listener", "T403", cluster("", `  <ClusterListener className="com.example.L"/>`), "L\"/>\n  <ClusterListener className=\"" + haSession + "ClusterSessionListener\"/>\n</Cluster>"},
+		{"three patterns", "T409", replicationFilter(`.*\.gif; .*\.js;.*\.css;`), `filter=".*\.gif|.*\.js|.*\.css"`},
+		{"upper case", "T412", cluster("", `<Manager className="`+haSession+`DeltaManager" expireSessionsOnShutdown='TRUE'/>`), `expireSessionsOnShutdown='false'`},
+		{"lines of a valve", "T413", cluster("", "  <Valve className=\"org.apache.catalina.valves.RemoteIpValve\"\n         internalProxies=\"10\\..*\"/>"), "SimpleTcpCluster\" >\n</Cluster>\n<Valve className=\"org.apache.catalina.valves.RemoteIpValve\"\n         internalProxies=\"10\\..*\"/>\n<Host"},
+	} {
+		t.Run(c.id+"/"+c.name, func(t *testing.T) {
+			fixed := ""
+			for _, d := range lintText(t, "server.xml", c.text, true) {
+				if d.ID == c.id && len(d.Fixes) == 1 && d.Fixes[0].Safe {
+					fixed = string(apply([]byte(c.text), append([]diag.Edit(nil), d.Fixes[0].Edits...)))
+				}
+			}
+			if !strings.Contains(fixed, c.want) {
+				t.Fatalf("got\n%s\nwant in it\n%s", fixed, c.want)
+			}
+			if list := lintText(t, "server.xml", fixed, true); has(list, c.id) || has(list, "T001") {
+				t.Errorf("still found in\n%s", fixed)
+			}
+		})
+	}
+}
