@@ -8,6 +8,7 @@ import (
 // finish adds to the setup what only becomes known when all files were read:
 // applications, versions, defaults and the machines that nodes run on.
 func (l *loader) finish() {
+	l.fragments()
 	l.applications()
 	s := l.r.Setup
 	for _, f := range s.FrontEnds {

@@ -256,7 +256,9 @@ func (l *loader) xml(f *diag.File, in input) {
 	case ServerXML:
 		l.server(doc, in.name)
 	case ContextXML, WebXML:
-		l.webs = append(l.webs, doc)
+		if !doc.IsFragment() {
+			l.webs = append(l.webs, doc)
+		}
 	}
 }
 

@@ -143,6 +143,7 @@ type Host struct {
 // Context is one web application: Context element, context.xml and web.xml together.
 type Context struct {
 	At             diag.Span
+	WebApp         diag.Span    `key:"-"`    // the <web-app> tag of its web.xml; invalid when none was read
 	Path           String       `key:"path"` // "" is the root application
 	DocBase        String       `key:"docBase"`
 	Distributable  Bool         `key:"distributable" default:"false"`

@@ -16,7 +16,7 @@ func TestExternalEntities(t *testing.T) {
 	dir := t.TempDir()
 	inside := filepath.Join(dir, "conf")
 	for name, text := range map[string]string{
-		"conf/cluster.xml": "<Cluster className=\"org.apache.catalina.ha.tcp.SimpleTcpCluster\"\n  channelSendOptions=\"x\"/>",
+		"conf/cluster.xml": "<Cluster className=\"org.apache.catalina.ha.tcp.SimpleTcpCluster\"\n  channelStartOptions=\"x\"/>",
 		"conf/half.xml":    "<Cluster>",
 		"conf/turned.xml":  "</Engine><Engine>",
 		"secret.xml":       "<Stolen/>",

@@ -82,8 +82,11 @@ func LowerDefaults(d *Document, into *model.Context, property func(string) (stri
 // already stays. The rest of a web.xml is for the application alone.
 func LowerWebXML(d *Document, into *model.Context, property func(string) (string, bool)) ([]model.Unmapped, diag.List) {
 	l := &lowering{doc: d, quiet: property == nil, property: property}
-	if d.Kind() != WebXML {
+	if d.Kind() != WebXML || d.IsFragment() {
 		return nil, nil
+	}
+	if !into.WebApp.IsValid() {
+		into.WebApp = d.Root.Tag
 	}
 	for _, e := range d.Root.Children {
 		switch e.Local() {
@@ -193,7 +196,11 @@ func (l *lowering) set(v reflect.Value, name, s string, at diag.Span) {
 			return
 		}
 		n, ok := number(name, s)
-		if !ok {
+		switch {
+		case ok:
+		case isSendOptions(name): // the server's value stays; lint says what is wrong
+			return
+		default:
 			l.badNumber(name, s, at)
 			return
 		}
@@ -250,23 +257,48 @@ var sendOptions = map[string]int{
 	"asynchronous": 8, "async": 8, "secure": 16, "udp": 32, "multicast": 64,
 }
 
-func number(name, s string) (int, bool) {
-	n, err := strconv.Atoi(s)
-	if err == nil {
-		return n, n >= math.MinInt32 && n <= math.MaxInt32
+func isSendOptions(name string) bool {
+	return name == "channelSendOptions" || name == "mapSendOptions"
+}
+
+// ParseSendOptions reads a channelSendOptions or mapSendOptions as
+// org.apache.catalina.tribes.Channel.parseSendOptions does: a whole number, else
+// names in lower case with commas, and blanks around these, between them. When a
+// word is no name, it is returned and ok is false. An empty value is 0.
+func ParseSendOptions(s string) (value int, wrong string, ok bool) {
+	if n, err := strconv.ParseInt(s, 10, 32); err == nil {
+		return int(n), "", true
 	}
-	if name != "channelSendOptions" && name != "mapSendOptions" {
-		return 0, false
+	if s == "" {
+		return 0, "", true
 	}
-	n = 0
-	for _, word := range strings.Split(s, ",") {
-		bit, ok := sendOptions[strings.ToLower(strings.TrimSpace(word))]
-		if !ok {
-			return 0, false
+	words := strings.Split(s, ",")
+	for len(words) > 0 && words[len(words)-1] == "" { // as String.split drops them
+		words = words[:len(words)-1]
+	}
+	for i, word := range words {
+		if i > 0 {
+			word = strings.TrimLeft(word, " \t\n\v\f\r")
 		}
-		n |= bit
+		if i < len(words)-1 {
+			word = strings.TrimRight(word, " \t\n\v\f\r")
+		}
+		bit, known := sendOptions[word]
+		if !known {
+			return 0, word, false
+		}
+		value |= bit
 	}
-	return n, true
+	return value, "", true
+}
+
+func number(name, s string) (int, bool) {
+	if isSendOptions(name) {
+		n, _, ok := ParseSendOptions(s)
+		return n, ok && s != ""
+	}
+	n, err := strconv.Atoi(s)
+	return n, err == nil && n >= math.MinInt32 && n <= math.MaxInt32
 }
 
 // substitute resolves the properties in an attribute's value or an element's text.

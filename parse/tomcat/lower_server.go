@@ -105,7 +105,9 @@ func (l *lowering) host(e *Element) *model.Host {
 
 func (l *lowering) context(x *model.Context, e *Element) {
 	at := x.At
+	distributable := x.Distributable
 	l.attrs(x, e)
+	x.Distributable = distributable // only web.xml decides: ContextConfig sets it again
 	if at.IsValid() {
 		x.At = at
 	}

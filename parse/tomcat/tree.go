@@ -131,6 +131,9 @@ func (d *Document) Kind() Kind {
 	return Unknown
 }
 
+// IsFragment reports whether the document is the web-fragment.xml of a library.
+func (d *Document) IsFragment() bool { return d.Root.Local() == "web-fragment" }
+
 // Bytes prints the tree: every tag from its own place, and between two of them
 // what stands there in the file. For an untouched document that is the file, byte
 // for byte. What an entity stands for is printed as its reference.
