@@ -35,6 +35,16 @@ var All = append([]*lint.Rule{
 	receiverPortShared,
 	shutdownPortShared,
 	connectorPortShared,
+	ajpSecretDiffers,
+	ajpSecretMissing,
+	ajpSecretNeedsNewer,
+	ajpSecretOnlyInHTTPD,
+	tlsUnknownToTomcat,
+	remoteIPDoesNotTrust,
+	forwardedHeaderName,
+	fixedSchemeForBoth,
+	confidentialLoop,
+	cookieNotSecure,
 }, lint.Meta()...)
 
 // Explain returns the documentation of the rule with that ID or name, or the
