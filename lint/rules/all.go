@@ -45,6 +45,12 @@ var All = append([]*lint.Rule{
 	fixedSchemeForBoth,
 	confidentialLoop,
 	cookieNotSecure,
+	idleTimeoutsFight,
+	proxyGivesUpFirst,
+	fewerThreads,
+	packetSizeMismatch,
+	contextNotDeployed,
+	managerPublished,
 }, lint.Meta()...)
 
 // Explain returns the documentation of the rule with that ID or name, or the
