@@ -14,8 +14,26 @@ const secretSince = "2.4.42"
 // ajpLinks returns the links of AJP members that lead to an AJP connector.
 func ajpLinks(p *lint.Pass) []model.Link {
 	var out []model.Link
+	for _, l := range distinctLinks(p) {
+		if l.Scheme == "ajp" && l.Connector.Kind() == "ajp" {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// distinctLinks returns the links that lead to a connector, one for each place:
+// the same line makes many members when a macro or mod_jk's virtual hosts repeat it.
+func distinctLinks(p *lint.Pass) []model.Link {
+	type key struct {
+		at        diag.Span
+		connector *model.Connector
+	}
+	var out []model.Link
+	seen := map[key]bool{}
 	for _, l := range p.Links() {
-		if l.Scheme == "ajp" && l.Connector != nil && l.Connector.Kind() == "ajp" {
+		if k := (key{l.Member.At, l.Connector}); l.Connector != nil && !seen[k] {
+			seen[k] = true
 			out = append(out, l)
 		}
 	}

@@ -24,8 +24,8 @@ var idleTimeoutsFight = &lint.Rule{
 	},
 	Check: func(p *lint.Pass) {
 		short := shortLived(p)
-		for _, l := range p.Links() {
-			if l.Node == nil || l.Connector == nil || short[l.Server] || l.FrontEnd.Main != nil && short[l.FrontEnd.Main] {
+		for _, l := range distinctLinks(p) {
+			if short[l.Server] || l.FrontEnd.Main != nil && short[l.FrontEnd.Main] {
 				continue
 			}
 			checkIdle(p, &l)
