@@ -141,7 +141,9 @@ func TestBothEnds(t *testing.T) {
 		{name: "default packet size of Tomcat", httpd: "ProxyIOBufferSize 65536\n" + fmt.Sprintf(ajpMember, "secret=a"), tomcat: ajpTomcat(`secret="a"`), want: "X604 httpd.conf:1"},
 		{name: "default packet size of httpd", httpd: fmt.Sprintf(ajpMember, "secret=a"), tomcat: ajpTomcat(`secret="a" packetSize="65536"`), want: "X604 server.xml:2"},
 		{name: "least packet size", httpd: "ProxyIOBufferSize 4096\n" + fmt.Sprintf(ajpMember, "secret=a"), tomcat: ajpTomcat(`secret="a" packetSize="8192"`)},
-		{name: "buffer of a member has no effect", httpd: fmt.Sprintf(ajpMember, "secret=a iobuffersize=65536"), tomcat: ajpTomcat(`secret="a"`)},
+		{name: "buffer of the member", httpd: fmt.Sprintf(ajpMember, "secret=a iobuffersize=65536"), tomcat: ajpTomcat(`secret="a" packetSize="65536"`)},
+		{name: "buffer of the member alone", httpd: fmt.Sprintf(ajpMember, "secret=a iobuffersize=65536"), tomcat: ajpTomcat(`secret="a"`), want: "X604 httpd.conf:2"},
+		{name: "buffer of the member in an old httpd", httpd: fmt.Sprintf(ajpMember, "secret=a iobuffersize=65536"), tomcat: ajpTomcat(`secret="a"`), o: parse.Options{HTTPD: "2.4.62"}},
 		{name: "buffer of HTTP", httpd: "ProxyIOBufferSize 65536\n" + toApp, tomcat: httpTomcat("", "")},
 
 		{name: "application by its docBase", httpd: "ProxyPass /shop http://10.0.0.11:8080/shop\n", tomcat: strings.Replace(node(`port="8080" address="10.0.0.11"`, "", `<Context docBase="shop.war"/>`), `appBase="webapps"`, `autoDeploy="false" deployOnStartup="false"`, 1)},

@@ -19,7 +19,7 @@ var proxyGivesUpFirst = &lint.Rule{
 		Fix:    "Raise ProxyTimeout (or timeout= of the member) above asyncTimeout, or lower asyncTimeout.",
 		Bad:    "-- httpd.conf --\nProxyTimeout 10\nProxyPass \"/app\" \"http://10.0.0.11:8080/app\"\n" + fmt.Sprintf(httpNode, ` asyncTimeout="60000"`, ""),
 		Good:   "-- httpd.conf --\nProxyTimeout 90\nProxyPass \"/app\" \"http://10.0.0.11:8080/app\"\n" + fmt.Sprintf(httpNode, ` asyncTimeout="60000"`, ""),
-		Notes:  "Only for a written asyncTimeout above 0. timeout= of the member counts before ProxyTimeout, and that before Timeout, which is 60 s (300 s in 2.2). connectionTimeout is about reading the request and never compared.",
+		Notes:  "Only for a written asyncTimeout above 0. timeout= of the member counts before ProxyTimeout, and that before Timeout, which is 60 s (300 s in 2.2); one finding for each place, or for the default. connectionTimeout is about reading the request and never compared.",
 		Source: "HTTP connector reference, asyncTimeout; mod_proxy, timeout and ProxyTimeout.",
 	},
 	Check: func(p *lint.Pass) {
@@ -31,7 +31,7 @@ var proxyGivesUpFirst = &lint.Rule{
 			nodes map[*model.Node]bool
 		}
 		var order []*finding
-		found := map[diag.Span]*finding{}
+		found := map[any]*finding{} // by the place, or by the front end whose default it is
 		uses := usesOf(p)
 		for i := range uses {
 			u := &uses[i]
@@ -46,7 +46,11 @@ var proxyGivesUpFirst = &lint.Rule{
 				if allowed := time.Duration(ms) * time.Millisecond; err != nil || ms <= 0 || waits <= 0 || waits >= allowed {
 					continue
 				}
-				f := found[at]
+				var key any = at
+				if at == l.Member.At.Head() {
+					key = u.FrontEnd
+				}
+				f := found[key]
 				if f == nil {
 					f = &finding{nodes: map[*model.Node]bool{}}
 					f.At, f.Subject = at, l.Member
@@ -55,7 +59,7 @@ var proxyGivesUpFirst = &lint.Rule{
 					if l.By.Confidence() < diag.Certain {
 						f.Lower++
 					}
-					found[at] = f
+					found[key] = f
 					order = append(order, f)
 				}
 				if !f.nodes[l.Node] {

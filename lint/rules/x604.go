@@ -12,12 +12,12 @@ var packetSizeMismatch = &lint.Rule{
 	ID: "X604", Name: "packetsize-mismatch", Severity: diag.Error, Confidence: diag.Certain, Category: lint.Connectors, Versions: everyBoth, Fixable: true,
 	Doc: lint.Doc{
 		What:   "httpd and Tomcat have different sizes of AJP packets.",
-		Why:    "A request whose headers need a larger packet than Tomcat takes breaks the connection: 500 for users with large cookies.",
+		Why:    "A request whose headers need a larger packet than Tomcat takes breaks the connection: users with large cookies get an error.",
 		Fix:    "Write the value of ProxyIOBufferSize as packetSize of every connector.",
 		Bad:    "-- httpd.conf --\nProxyIOBufferSize 65536\nProxyPass \"/app\" \"ajp://10.0.0.11:8009/app\" secret=a-long-word\n" + fmt.Sprintf(ajpNode, `secret="a-long-word"`),
 		Good:   "-- httpd.conf --\nProxyIOBufferSize 65536\nProxyPass \"/app\" \"ajp://10.0.0.11:8009/app\" secret=a-long-word\n" + fmt.Sprintf(ajpNode, `secret="a-long-word" packetSize="65536"`),
-		Notes:  "8192 is the default and the least on both sides. A larger packetSize than httpd's is a warning: only answers of Tomcat can grow. iobuffersize= of a member has no effect on AJP; max_packet_size of mod_jk counts.",
-		Source: "mod_proxy, ProxyIOBufferSize; ap_proxy_ajp_request in modules/proxy/mod_proxy_ajp.c; AbstractAjpProtocol.setPacketSize. Tried with httpd 2.4.71 and Tomcat 10.1.60: 500 for a header of 12000 bytes.",
+		Notes:  "8192 is the default and the least on both sides. A larger packetSize than httpd's is a warning: only answers of Tomcat can grow. iobuffersize= of a member counts before ProxyIOBufferSize, but not up to httpd 2.4.63; max_packet_size of mod_jk counts.",
+		Source: "mod_proxy, ProxyIOBufferSize; ap_proxy_ajp_request in modules/proxy/mod_proxy_ajp.c; AbstractAjpProtocol.setPacketSize. Tried with httpd 2.4.71 and Tomcat 10.1: a header of 12000 bytes passes with 65536 on both sides (or on the member) and fails with 8192 on one.",
 	},
 	Check: func(p *lint.Pass) {
 		if len(p.Setup.Nodes) == 0 {
@@ -33,7 +33,7 @@ var packetSizeMismatch = &lint.Rule{
 				if l.Scheme != "ajp" || l.Connector.Kind() != "ajp" {
 					continue
 				}
-				size, at := packetSize(u, l)
+				size, at := packetSize(p, u, l)
 				tomcat := max(8192, l.Connector.PacketSize.Or(8192))
 				if size == tomcat {
 					continue
@@ -57,21 +57,28 @@ var packetSizeMismatch = &lint.Rule{
 	},
 }
 
-// packetSize returns the size of httpd's AJP packets and the place that says so;
-// of members it is only mod_jk's that have one.
-func packetSize(u *use, l *model.Link) (int, diag.Span) {
-	v := u.IOBufferSize
-	if main := u.FrontEnd.Main; !v.IsWritten() && main != nil {
-		v = main.IOBufferSize
+// packetSize returns the size of httpd's AJP packets and the place that says so.
+// The mod_proxy_ajp.c of 2.4.63 does not look at the member's.
+func packetSize(p *lint.Pass, u *use, l *model.Link) (int, diag.Span) {
+	v := l.Member.IOBufferSize
+	at := v.Span
+	if version, sure := p.HTTPDVersion(u.FrontEnd); sure && !lint.AtLeast(version, "2.4.64") {
+		v = model.Int{}
 	}
 	if ofModJK(l.Member) {
 		v = l.Member.IOBufferSize
+	} else if !v.IsWritten() {
+		v = u.IOBufferSize
+		if main := u.FrontEnd.Main; !v.IsWritten() && main != nil {
+			v = main.IOBufferSize
+		}
+		at = directiveOf(v.Span)
 	}
 	if !v.IsWritten() {
 		return 8192, diag.Span{}
 	}
 	n := min(max(v.V, 8192), 65536)
-	return (n + 1023) / 1024 * 1024, directiveOf(v.Span)
+	return (n + 1023) / 1024 * 1024, at
 }
 
 // packetClash is one place whose size does not fit the other side.
