@@ -50,6 +50,7 @@ const (
 func TestBothEnds(t *testing.T) {
 	for _, c := range []struct {
 		name, httpd, tomcat, web string
+		toml                     string // clowder.toml
 		want                     string // "ID file:line ..."
 		o                        parse.Options
 	}{
@@ -66,6 +67,7 @@ func TestBothEnds(t *testing.T) {
 		{name: "httpd 2.2", httpd: fmt.Sprintf(ajpMember, ``), tomcat: ajpTomcat(`secret="ab"`), want: "X403 httpd.conf:2", o: parse.Options{HTTPD: "2.2.21"}},
 		{name: "httpd 2.4.41", httpd: fmt.Sprintf(ajpMember, ``), tomcat: ajpTomcat(`secret="ab"`), want: "X403 httpd.conf:2", o: parse.Options{HTTPD: "2.4.41"}},
 		{name: "httpd 2.4.42", httpd: fmt.Sprintf(ajpMember, ``), tomcat: ajpTomcat(`secret="ab"`), want: "X402 httpd.conf:2", o: parse.Options{HTTPD: "2.4.42"}},
+		{name: "secrets ported back", httpd: fmt.Sprintf(ajpMember, ``), tomcat: ajpTomcat(`secret="ab"`), toml: "[lint]\nfeatures = [\"ajp-secret\"]\n", want: "X402 httpd.conf:2", o: parse.Options{HTTPD: "2.4.37"}},
 		{name: "undeclared httpd", httpd: fmt.Sprintf(ajpMember, ``), tomcat: ajpTomcat(`secret="ab"`), want: "X402 httpd.conf:2", o: parse.Options{Tomcat: map[string]string{"": "10.1"}}},
 		{name: "old name in 9", httpd: fmt.Sprintf(ajpMember, ``), tomcat: ajpTomcat(`requiredSecret="ab"`), want: "X402 httpd.conf:2", o: parse.Options{HTTPD: "2.4", Tomcat: map[string]string{"": "9.0.65"}}},
 		{name: "secret only in httpd", httpd: fmt.Sprintf(ajpMember, `secret=ab`), tomcat: ajpTomcat(`secretRequired="false"`), want: "X404 httpd.conf:2"},
@@ -87,6 +89,7 @@ func TestBothEnds(t *testing.T) {
 		{name: "header taken away", httpd: protoHTTPS + fmt.Sprintf(tlsServer, "RequestHeader unset X-Forwarded-Proto\n"+toApp), tomcat: httpTomcat("", valve("")), want: "X501 httpd.conf:6"},
 		{name: "answer header does not count", httpd: fmt.Sprintf(tlsServer, "Header set X-Forwarded-Proto https\n"+toApp), tomcat: httpTomcat("", valve("")), want: "X501 httpd.conf:5"},
 		{name: "filter in web.xml", httpd: fmt.Sprintf(tlsServer, protoHTTPS+toApp), tomcat: httpTomcat("", ""), web: webXML(`<filter><filter-name>f</filter-name><filter-class>org.apache.catalina.filters.RemoteIpFilter</filter-class></filter>`)},
+		{name: "the application reads the headers", httpd: fmt.Sprintf(tlsServer, protoHTTPS+toApp), tomcat: httpTomcat("", ""), toml: "[lint]\nfeatures = [\"forwarded-by-app\"]\n"},
 		{name: "https member", httpd: fmt.Sprintf(tlsServer, "SSLProxyEngine on\nProxyPass /app https://10.0.0.11:8080/app"), tomcat: httpTomcat(`SSLEnabled="true" scheme="https" secure="true"`, "")},
 		{name: "port 443 switches mod_ssl on", httpd: "Listen 443\n<VirtualHost *:443>\nSSLCertificateFile a.crt\n" + toApp + "</VirtualHost>\n", tomcat: httpTomcat("", ""), want: "X501 httpd.conf:4"},
 
@@ -163,6 +166,9 @@ func TestBothEnds(t *testing.T) {
 			files := []lint.ExampleFile{{Name: "httpd.conf", Text: c.httpd}, {Name: "s1/server.xml", Text: c.tomcat}}
 			if c.web != "" {
 				files = append(files, lint.ExampleFile{Name: "s1/webapps/app/WEB-INF/web.xml", Text: c.web})
+			}
+			if c.toml != "" {
+				files = append(files, lint.ExampleFile{Name: "clowder.toml", Text: c.toml})
 			}
 			var got []string
 			for _, d := range lintFiles(t, files, c.o) {

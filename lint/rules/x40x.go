@@ -80,7 +80,7 @@ var ajpSecretNeedsNewer = &lint.Rule{
 		Bad:    ajpExample("", `secret="a-long-word"`),
 		Good:   ajpExample("", `secretRequired="false"`),
 		HTTPD:  "2.4.37",
-		Notes:  "Only with a known version. Silent when the member has secret= (the distribution then has back-ported it, as some did) and for mod_jk, which can send one in every version.",
+		Notes:  "Only with a known version. Silent when the member has secret= or clowder.toml says features = [\"ajp-secret\"] in [lint] (some distributions have ported it back; X402 speaks then), and for mod_jk, which can send one in every version.",
 		Source: "mod_proxy, secret: since 2.4.42.",
 	},
 	Check: func(p *lint.Pass) {

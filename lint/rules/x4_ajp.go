@@ -70,7 +70,7 @@ func extraAttr(list []*model.Attr, name string) *model.Attr {
 // send a secret; mod_jk always could.
 func cannotSend(p *lint.Pass, l *model.Link) (version string, too bool) {
 	version, sure := p.HTTPDVersion(l.FrontEnd)
-	return version, sure && !lint.AtLeast(version, secretSince) && !ofModJK(l.Member)
+	return version, sure && !lint.AtLeast(version, secretSince) && !ofModJK(l.Member) && !p.Features["ajp-secret"]
 }
 
 // ofModJK reports whether the member is a worker of mod_jk.

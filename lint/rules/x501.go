@@ -39,7 +39,7 @@ var tlsUnknownToTomcat = &lint.Rule{
 		Fix:    "Let httpd set X-Forwarded-Proto and add RemoteIpValve to the Engine, or give the connector scheme=\"https\" secure=\"true\" proxyPort=\"443\".",
 		Bad:    tlsExample(httpsHeader, "", ""),
 		Good:   tlsExample(httpsHeader, "", fmt.Sprintf(remoteIP, `protocolHeader="X-Forwarded-Proto"`)),
-		Notes:  "Silent for members by AJP (which carries it) and https, for connectors that name a scheme, with a filter such as RemoteIpFilter in a web.xml of the setup, and for nodes about which X503 or X505 speaks. One finding for each balancer; H406 is silent then. The fix is offered when no plain virtual host uses the node.",
+		Notes:  "Silent for members by AJP (which carries it) and https, for connectors that name a scheme, with a filter such as RemoteIpFilter in a web.xml of the setup or features = [\"forwarded-by-app\"] in [lint] of clowder.toml, and for nodes about which X503 or X505 speaks. One finding for each balancer; H406 is silent then. The fix is offered when no plain virtual host uses the node.",
 		Source: "Tomcat proxy how-to; RemoteIpValve and HTTP connector references, scheme, secure, proxyPort.",
 	},
 	Check: func(p *lint.Pass) {

@@ -27,9 +27,10 @@ func fixedScheme(c *model.Connector) bool {
 }
 
 // proxyFilter reports whether a web.xml of the setup names a filter that takes
-// the forwarded headers over, as RemoteIpFilter and Spring's ForwardedHeaderFilter.
+// the forwarded headers over, as RemoteIpFilter and Spring's ForwardedHeaderFilter,
+// or the setup file says that the application does.
 func proxyFilter(p *lint.Pass) bool {
-	found := false
+	found := p.Features["forwarded-by-app"]
 	for _, d := range p.Docs {
 		if d.Kind() != tomcat.WebXML {
 			continue

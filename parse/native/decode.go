@@ -56,7 +56,15 @@ type LintSettings struct {
 	Enable   []model.String
 	Severity map[string]model.String
 	FailOn   model.String
+
+	// Features are what a distribution has ported back to a server, and what the
+	// application does itself, so that no file says it: see [LintFeatures].
+	Features []model.String
 }
+
+// LintFeatures are the values of features: httpd sends AJP secrets though it is
+// older than 2.4.42, and the application takes the forwarded headers over.
+var LintFeatures = []string{"ajp-secret", "forwarded-by-app"}
 
 // MaxSize is the largest clowder.toml that is read, in bytes.
 const MaxSize = 32 << 20
@@ -177,6 +185,13 @@ func (d *decoder) lint(tree map[string]any) {
 			} else {
 				l.Enable = list
 			}
+		case "features":
+			l.Features = d.strings(path, m[k])
+			for _, f := range l.Features {
+				if !slices.Contains(LintFeatures, f.V) {
+					d.add("C103", "wrong-type", f.Span, fmt.Sprintf("%q is no feature; known are %s", f.V, strings.Join(LintFeatures, " and ")))
+				}
+			}
 		case "fail_on":
 			if v, ok := m[k].(string); ok {
 				l.FailOn = model.Is(v, d.keys[path].Value)
@@ -184,7 +199,7 @@ func (d *decoder) lint(tree map[string]any) {
 				d.wrongType(path, "a string")
 			}
 		default:
-			d.unknown(path, k, []string{"disable", "enable", "fail_on", "severity"})
+			d.unknown(path, k, []string{"disable", "enable", "fail_on", "features", "severity"})
 		}
 	}
 }
