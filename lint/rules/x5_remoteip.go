@@ -105,7 +105,11 @@ func setsHeader(h *model.HeaderRule) bool {
 // requestHeaders returns the headers that httpd sets for requests of the use, by
 // their names in lower case.
 func (u *use) requestHeaders() map[string]*model.HeaderRule {
+	if u.set != nil {
+		return u.set
+	}
 	out := map[string]*model.HeaderRule{}
+	u.set = out
 	apply := func(rules []*model.HeaderRule) {
 		for _, h := range rules {
 			name := strings.ToLower(h.Name.V)

@@ -21,6 +21,8 @@ type use struct {
 	sure     bool   // target is known
 	balancer *model.Balancer
 	links    []model.Link // with a node and a connector, at least one
+
+	set map[string]*model.HeaderRule // see requestHeaders
 }
 
 // usesOf returns the uses of all front ends in the order of the sites. A mapping
@@ -36,7 +38,7 @@ func usesOf(p *lint.Pass) []use {
 		seen := map[string]bool{}
 		for _, s := range sitesOf(fe) {
 			if !s.Main && fe.Main != nil && s.PassInherit.Or(fe.Main.PassInherit.Or(true)) {
-				if k := s.kind(); !seen[k] {
+				if k := s.kind(); !seen[k] && len(seen) < maxKinds {
 					seen[k] = true
 					out = ix.uses(out, s, fe.Main)
 				}
@@ -47,11 +49,17 @@ func usesOf(p *lint.Pass) []use {
 	return out
 }
 
+// maxKinds bounds the kinds of sites for which inherited mappings are looked at.
+const maxKinds = 32
+
 // kind is equal for sites to which an inherited mapping means the same.
 func (s *site) kind() string {
 	var b strings.Builder
 	fmt.Fprint(&b, s.tls, s.plain, s.redirect, s.ProxyTimeout.V, s.Timeout.V, s.IOBufferSize.V)
 	for _, h := range s.headers {
+		if schemeWord(h) == "" && !schemeNames[strings.ToLower(h.Name.V)] {
+			continue
+		}
 		fmt.Fprintf(&b, "\n%s %s %s %s", h.Action.V, h.Name.V, h.Value.V, h.Cond.V)
 	}
 	for _, sec := range s.sections {
