@@ -17,21 +17,21 @@ const (
 	protoHTTPS = "RequestHeader set X-Forwarded-Proto https\n"
 )
 
-// node is a server.xml with the connector's attributes, children of the Engine and of the Host.
-func node(connector, engine, host string) string {
+// nodeXML is a server.xml with the connector's attributes, children of the Engine and of the Host.
+func nodeXML(connector, engine, host string) string {
 	return fmt.Sprintf("<Server port=\"-1\"><Service name=\"Catalina\">\n<Connector %s/>\n<Engine name=\"Catalina\" defaultHost=\"localhost\" jvmRoute=\"s1\">\n%s\n"+
 		"<Host name=\"localhost\" appBase=\"webapps\">\n%s\n</Host></Engine></Service></Server>\n", connector, engine, host)
 }
 
 func ajpTomcat(attrs string) string {
-	return node(`port="8009" protocol="AJP/1.3" address="10.0.0.11" `+attrs, "", "")
+	return nodeXML(`port="8009" protocol="AJP/1.3" address="10.0.0.11" `+attrs, "", "")
 }
 
 func httpTomcat(attrs, engine string) string {
-	return node(`port="8080" address="10.0.0.11" `+attrs, engine, "")
+	return nodeXML(`port="8080" address="10.0.0.11" `+attrs, engine, "")
 }
 
-func valve(attrs string) string {
+func ipValve(attrs string) string {
 	return `<Valve className="org.apache.catalina.valves.RemoteIpValve" ` + attrs + `/>`
 }
 
@@ -81,35 +81,35 @@ func TestBothEnds(t *testing.T) {
 		{name: "no TLS at all", httpd: "Listen 80\n" + toApp, tomcat: httpTomcat("", "")},
 		{name: "engine off", httpd: "Listen 443\nSSLEngine on\n<VirtualHost *:80>\nSSLEngine off\n" + toApp + "</VirtualHost>\n", tomcat: httpTomcat("", "")},
 		{name: "fixed scheme", httpd: fmt.Sprintf(tlsServer, toApp), tomcat: httpTomcat(`scheme="https" secure="true" proxyPort="443"`, "")},
-		{name: "header and valve of the Host", httpd: protoHTTPS + fmt.Sprintf(tlsServer, toApp), tomcat: node(`port="8080" address="10.0.0.11"`, "", valve(""))},
-		{name: "header by expression", httpd: fmt.Sprintf(tlsServer, "RequestHeader setifempty X-Forwarded-Proto expr=%{REQUEST_SCHEME}\n"+toApp), tomcat: httpTomcat("", valve(""))},
-		{name: "header by variable", httpd: fmt.Sprintf(tlsServer, "RequestHeader set x-forwarded-proto \"%{REQUEST_SCHEME}s\"\n"+toApp), tomcat: httpTomcat("", valve(`protocolHeader="x-forwarded-proto"`))},
-		{name: "header in the Location", httpd: fmt.Sprintf(tlsServer, "<Location /app>\n"+protoHTTPS+"</Location>\n"+toApp), tomcat: httpTomcat("", valve(""))},
-		{name: "header in another Location", httpd: fmt.Sprintf(tlsServer, "<Location /other>\n"+protoHTTPS+"</Location>\n"+toApp), tomcat: httpTomcat("", valve("")), want: "X501 httpd.conf:7"},
-		{name: "header taken away", httpd: protoHTTPS + fmt.Sprintf(tlsServer, "RequestHeader unset X-Forwarded-Proto\n"+toApp), tomcat: httpTomcat("", valve("")), want: "X501 httpd.conf:6"},
-		{name: "answer header does not count", httpd: fmt.Sprintf(tlsServer, "Header set X-Forwarded-Proto https\n"+toApp), tomcat: httpTomcat("", valve("")), want: "X501 httpd.conf:5"},
+		{name: "header and ipValve of the Host", httpd: protoHTTPS + fmt.Sprintf(tlsServer, toApp), tomcat: nodeXML(`port="8080" address="10.0.0.11"`, "", ipValve(""))},
+		{name: "header by expression", httpd: fmt.Sprintf(tlsServer, "RequestHeader setifempty X-Forwarded-Proto expr=%{REQUEST_SCHEME}\n"+toApp), tomcat: httpTomcat("", ipValve(""))},
+		{name: "header by variable", httpd: fmt.Sprintf(tlsServer, "RequestHeader set x-forwarded-proto \"%{REQUEST_SCHEME}s\"\n"+toApp), tomcat: httpTomcat("", ipValve(`protocolHeader="x-forwarded-proto"`))},
+		{name: "header in the Location", httpd: fmt.Sprintf(tlsServer, "<Location /app>\n"+protoHTTPS+"</Location>\n"+toApp), tomcat: httpTomcat("", ipValve(""))},
+		{name: "header in another Location", httpd: fmt.Sprintf(tlsServer, "<Location /other>\n"+protoHTTPS+"</Location>\n"+toApp), tomcat: httpTomcat("", ipValve("")), want: "X501 httpd.conf:7"},
+		{name: "header taken away", httpd: protoHTTPS + fmt.Sprintf(tlsServer, "RequestHeader unset X-Forwarded-Proto\n"+toApp), tomcat: httpTomcat("", ipValve("")), want: "X501 httpd.conf:6"},
+		{name: "answer header does not count", httpd: fmt.Sprintf(tlsServer, "Header set X-Forwarded-Proto https\n"+toApp), tomcat: httpTomcat("", ipValve("")), want: "X501 httpd.conf:5"},
 		{name: "filter in web.xml", httpd: fmt.Sprintf(tlsServer, protoHTTPS+toApp), tomcat: httpTomcat("", ""), web: webXML(`<filter><filter-name>f</filter-name><filter-class>org.apache.catalina.filters.RemoteIpFilter</filter-class></filter>`)},
 		{name: "the application reads the headers", httpd: fmt.Sprintf(tlsServer, protoHTTPS+toApp), tomcat: httpTomcat("", ""), toml: "[lint]\nfeatures = [\"forwarded-by-app\"]\n"},
 		{name: "https member", httpd: fmt.Sprintf(tlsServer, "SSLProxyEngine on\nProxyPass /app https://10.0.0.11:8080/app"), tomcat: httpTomcat(`SSLEnabled="true" scheme="https" secure="true"`, "")},
 		{name: "port 443 switches mod_ssl on", httpd: "Listen 443\n<VirtualHost *:443>\nSSLCertificateFile a.crt\n" + toApp + "</VirtualHost>\n", tomcat: httpTomcat("", ""), want: "X501 httpd.conf:4"},
 
-		{name: "network list", httpd: toApp, tomcat: httpTomcat("", valve(`internalProxies="10.0.0.0/24, 127.0.0.0/8"`)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "10.0.0.5"}}},
-		{name: "other network list", httpd: toApp, tomcat: httpTomcat("", valve(`internalProxies="10.1.0.0/24"`)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "10.0.0.5"}}, want: "X502 server.xml:4"},
-		{name: "trustedProxies", httpd: toApp, tomcat: httpTomcat("", valve(`internalProxies="192\.168\..*" trustedProxies="10\.0\.0\.5"`)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "10.0.0.5"}}},
-		{name: "part of the address", httpd: toApp, tomcat: httpTomcat("", valve(`internalProxies="10\.0\.0"`)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "10.0.0.5"}}, want: "X502 server.xml:4"},
-		{name: "public httpd", httpd: toApp, tomcat: httpTomcat("", valve(``)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "203.0.113.5"}}, want: "X502 server.xml:4"},
-		{name: "unknown httpd", httpd: toApp, tomcat: httpTomcat("", valve(`internalProxies="192\.168\..*"`))},
-		{name: "loopback by name", httpd: "ProxyPass /app http://localhost:8080/app\n", tomcat: node(`port="8080" address="localhost"`, valve(`internalProxies="::1|0:0:0:0:0:0:0:1"`), "")},
-		{name: "IPv6 httpd", httpd: toApp, tomcat: httpTomcat("", valve(`internalProxies="2001:db8:0:0:0:0:0:5"`)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "2001:db8::5"}}},
-		{name: "expression of Java", httpd: toApp, tomcat: httpTomcat("", valve(`internalProxies="(?!10)\d+"`)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "10.0.0.5"}}},
-		{name: "AJP needs no trust", httpd: fmt.Sprintf(ajpMember, "secret=a"), tomcat: node(`port="8009" protocol="AJP/1.3" address="10.0.0.11" secret="a"`, valve(`internalProxies="192\.168\..*"`), ""), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "10.0.0.5"}}},
+		{name: "network list", httpd: toApp, tomcat: httpTomcat("", ipValve(`internalProxies="10.0.0.0/24, 127.0.0.0/8"`)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "10.0.0.5"}}},
+		{name: "other network list", httpd: toApp, tomcat: httpTomcat("", ipValve(`internalProxies="10.1.0.0/24"`)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "10.0.0.5"}}, want: "X502 server.xml:4"},
+		{name: "trustedProxies", httpd: toApp, tomcat: httpTomcat("", ipValve(`internalProxies="192\.168\..*" trustedProxies="10\.0\.0\.5"`)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "10.0.0.5"}}},
+		{name: "part of the address", httpd: toApp, tomcat: httpTomcat("", ipValve(`internalProxies="10\.0\.0"`)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "10.0.0.5"}}, want: "X502 server.xml:4"},
+		{name: "public httpd", httpd: toApp, tomcat: httpTomcat("", ipValve(``)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "203.0.113.5"}}, want: "X502 server.xml:4"},
+		{name: "unknown httpd", httpd: toApp, tomcat: httpTomcat("", ipValve(`internalProxies="192\.168\..*"`))},
+		{name: "loopback by name", httpd: "ProxyPass /app http://localhost:8080/app\n", tomcat: nodeXML(`port="8080" address="localhost"`, ipValve(`internalProxies="::1|0:0:0:0:0:0:0:1"`), "")},
+		{name: "IPv6 httpd", httpd: toApp, tomcat: httpTomcat("", ipValve(`internalProxies="2001:db8:0:0:0:0:0:5"`)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "2001:db8::5"}}},
+		{name: "expression of Java", httpd: toApp, tomcat: httpTomcat("", ipValve(`internalProxies="(?!10)\d+"`)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "10.0.0.5"}}},
+		{name: "AJP needs no trust", httpd: fmt.Sprintf(ajpMember, "secret=a"), tomcat: nodeXML(`port="8009" protocol="AJP/1.3" address="10.0.0.11" secret="a"`, ipValve(`internalProxies="192\.168\..*"`), ""), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "10.0.0.5"}}},
 
-		{name: "other header by default", httpd: fmt.Sprintf(tlsServer, "RequestHeader set X-Forwarded-Scheme https\n"+toApp), tomcat: httpTomcat("", valve(``)), want: "X503 server.xml:4"},
-		{name: "other word", httpd: fmt.Sprintf(tlsServer, protoHTTPS+toApp), tomcat: httpTomcat("", valve(`protocolHeaderHttpsValue="on"`)), want: "X503 server.xml:4"},
-		{name: "word on", httpd: fmt.Sprintf(tlsServer, "RequestHeader set X-Forwarded-SSL on\n"+toApp), tomcat: httpTomcat("", valve(`protocolHeader="x-forwarded-ssl" protocolHeaderHttpsValue="on"`))},
-		{name: "client's address under another name", httpd: protoHTTPS + toApp, tomcat: httpTomcat("", valve(`remoteIpHeader="X-Forward-For"`)), want: "X503 server.xml:4"},
-		{name: "client's address set by httpd", httpd: "RequestHeader set X-Real-IP %{REMOTE_ADDR}s\n" + toApp, tomcat: httpTomcat("", valve(`remoteIpHeader="x-real-ip"`))},
-		{name: "client's address of a network in front", httpd: toApp, tomcat: httpTomcat("", valve(`remoteIpHeader="CF-Connecting-IP"`))},
+		{name: "other header by default", httpd: fmt.Sprintf(tlsServer, "RequestHeader set X-Forwarded-Scheme https\n"+toApp), tomcat: httpTomcat("", ipValve(``)), want: "X503 server.xml:4"},
+		{name: "other word", httpd: fmt.Sprintf(tlsServer, protoHTTPS+toApp), tomcat: httpTomcat("", ipValve(`protocolHeaderHttpsValue="on"`)), want: "X503 server.xml:4"},
+		{name: "word on", httpd: fmt.Sprintf(tlsServer, "RequestHeader set X-Forwarded-SSL on\n"+toApp), tomcat: httpTomcat("", ipValve(`protocolHeader="x-forwarded-ssl" protocolHeaderHttpsValue="on"`))},
+		{name: "client's address under another name", httpd: protoHTTPS + toApp, tomcat: httpTomcat("", ipValve(`remoteIpHeader="X-Forward-For"`)), want: "X503 server.xml:4"},
+		{name: "client's address set by httpd", httpd: "RequestHeader set X-Real-IP %{REMOTE_ADDR}s\n" + toApp, tomcat: httpTomcat("", ipValve(`remoteIpHeader="x-real-ip"`))},
+		{name: "client's address of a network in front", httpd: toApp, tomcat: httpTomcat("", ipValve(`remoteIpHeader="CF-Connecting-IP"`))},
 
 		{name: "redirect of mod_alias comes too late", httpd: "<VirtualHost *:80>\nRedirect / https://a/\n" + toApp + "</VirtualHost>\n" + fmt.Sprintf(tlsServer, toApp), tomcat: httpTomcat(`scheme="https" secure="true"`, ""), want: "X504 server.xml:2"},
 		{name: "plain host rewrites all", httpd: "<VirtualHost *:80>\nRewriteEngine on\nRewriteCond %{HTTPS} off\nRewriteRule ^/?(.*) https://%{HTTP_HOST}/$1 [R=301,L]\n" + toApp + "</VirtualHost>\n" + fmt.Sprintf(tlsServer, toApp), tomcat: httpTomcat(`scheme="https" secure="true"`, "")},
@@ -119,11 +119,11 @@ func TestBothEnds(t *testing.T) {
 		{name: "AJP with a fixed scheme", httpd: "<VirtualHost *:80>\nProxyPass / ajp://10.0.0.11:8009/ secret=a\n</VirtualHost>\n" + fmt.Sprintf(tlsServer, "ProxyPass / ajp://10.0.0.11:8009/ secret=a"), tomcat: ajpTomcat(`secret="a" scheme="https"`), want: "X504 server.xml:2"},
 
 		{name: "INTEGRAL", httpd: fmt.Sprintf(tlsServer, toApp), tomcat: httpTomcat("", ""), web: webXML(fmt.Sprintf(confidential, "INTEGRAL")), want: "X505 web.xml:1"},
-		{name: "NONE", httpd: fmt.Sprintf(tlsServer, protoHTTPS+toApp), tomcat: httpTomcat("", valve("")), web: webXML(fmt.Sprintf(confidential, "NONE"))},
+		{name: "NONE", httpd: fmt.Sprintf(tlsServer, protoHTTPS+toApp), tomcat: httpTomcat("", ipValve("")), web: webXML(fmt.Sprintf(confidential, "NONE"))},
 		{name: "another application", httpd: fmt.Sprintf(tlsServer, "ProxyPass /other http://10.0.0.11:8080/other"), tomcat: httpTomcat("", ""), web: webXML(fmt.Sprintf(confidential, "CONFIDENTIAL")), want: "X501 httpd.conf:4 X701 httpd.conf:4"},
 		{name: "CONFIDENTIAL by AJP", httpd: fmt.Sprintf(tlsServer, "ProxyPass /app ajp://10.0.0.11:8009/app secret=a"), tomcat: ajpTomcat(`secret="a"`), web: webXML(fmt.Sprintf(confidential, "CONFIDENTIAL"))},
-		{name: "insecure cookie and plain host too", httpd: "<VirtualHost *:80>\n" + toApp + "</VirtualHost>\n" + fmt.Sprintf(tlsServer, protoHTTPS+toApp), tomcat: httpTomcat("", valve("")), web: webXML(insecure)},
-		{name: "insecure cookie of a root mapping", httpd: fmt.Sprintf(tlsServer, protoHTTPS+"ProxyPass / http://10.0.0.11:8080/"), tomcat: httpTomcat("", valve("")), web: webXML(insecure), want: "X506 web.xml:1"},
+		{name: "insecure cookie and plain host too", httpd: "<VirtualHost *:80>\n" + toApp + "</VirtualHost>\n" + fmt.Sprintf(tlsServer, protoHTTPS+toApp), tomcat: httpTomcat("", ipValve("")), web: webXML(insecure)},
+		{name: "insecure cookie of a root mapping", httpd: fmt.Sprintf(tlsServer, protoHTTPS+"ProxyPass / http://10.0.0.11:8080/"), tomcat: httpTomcat("", ipValve("")), web: webXML(insecure), want: "X506 web.xml:1"},
 
 		{name: "AJP without ttl", httpd: fmt.Sprintf(ajpMember, "secret=a"), tomcat: ajpTomcat(`secret="a" connectionTimeout="20000"`), want: "X601 httpd.conf:2"},
 		{name: "keepAliveTimeout counts first", httpd: fmt.Sprintf(ajpMember, "secret=a ttl=60"), tomcat: ajpTomcat(`secret="a" connectionTimeout="20000" keepAliveTimeout="120000"`)},
@@ -149,12 +149,12 @@ func TestBothEnds(t *testing.T) {
 		{name: "buffer of the member in an old httpd", httpd: fmt.Sprintf(ajpMember, "secret=a iobuffersize=65536"), tomcat: ajpTomcat(`secret="a"`), o: parse.Options{HTTPD: "2.4.62"}},
 		{name: "buffer of HTTP", httpd: "ProxyIOBufferSize 65536\n" + toApp, tomcat: httpTomcat("", "")},
 
-		{name: "application by its docBase", httpd: "ProxyPass /shop http://10.0.0.11:8080/shop\n", tomcat: strings.Replace(node(`port="8080" address="10.0.0.11"`, "", `<Context docBase="shop.war"/>`), `appBase="webapps"`, `autoDeploy="false" deployOnStartup="false"`, 1)},
-		{name: "part of a name", httpd: "ProxyPass /application http://10.0.0.11:8080/application\n", tomcat: strings.Replace(node(`port="8080" address="10.0.0.11"`, "", `<Context path="/app" docBase="a"/>`), `appBase="webapps"`, `autoDeploy="false" deployOnStartup="false"`, 1), want: "X701 httpd.conf:1"},
-		{name: "deployed by itself", httpd: "ProxyPass /shop http://10.0.0.11:8080/shop\n", tomcat: node(`port="8080" address="10.0.0.11"`, "", `<Context path="/app" docBase="a"/>`)},
-		{name: "manager through the root", httpd: "ProxyPass / http://10.0.0.11:8080/\n", tomcat: node(`port="8080" address="10.0.0.11"`, "", `<Context path="/manager" docBase="a"/>`), want: "X702 httpd.conf:1"},
-		{name: "manager closed by httpd", httpd: "<Location /manager>\nRequire ip 10.0.0.0/8\n</Location>\nProxyPass / http://10.0.0.11:8080/\n", tomcat: node(`port="8080" address="10.0.0.11"`, "", `<Context path="/manager" docBase="a"/>`)},
-		{name: "manager not mapped", httpd: toApp, tomcat: node(`port="8080" address="10.0.0.11"`, "", `<Context path="/manager" docBase="a"/>`)},
+		{name: "application by its docBase", httpd: "ProxyPass /shop http://10.0.0.11:8080/shop\n", tomcat: strings.Replace(nodeXML(`port="8080" address="10.0.0.11"`, "", `<Context docBase="shop.war"/>`), `appBase="webapps"`, `autoDeploy="false" deployOnStartup="false"`, 1)},
+		{name: "part of a name", httpd: "ProxyPass /application http://10.0.0.11:8080/application\n", tomcat: strings.Replace(nodeXML(`port="8080" address="10.0.0.11"`, "", `<Context path="/app" docBase="a"/>`), `appBase="webapps"`, `autoDeploy="false" deployOnStartup="false"`, 1), want: "X701 httpd.conf:1"},
+		{name: "deployed by itself", httpd: "ProxyPass /shop http://10.0.0.11:8080/shop\n", tomcat: nodeXML(`port="8080" address="10.0.0.11"`, "", `<Context path="/app" docBase="a"/>`)},
+		{name: "manager through the root", httpd: "ProxyPass / http://10.0.0.11:8080/\n", tomcat: nodeXML(`port="8080" address="10.0.0.11"`, "", `<Context path="/manager" docBase="a"/>`), want: "X702 httpd.conf:1"},
+		{name: "manager closed by httpd", httpd: "<Location /manager>\nRequire ip 10.0.0.0/8\n</Location>\nProxyPass / http://10.0.0.11:8080/\n", tomcat: nodeXML(`port="8080" address="10.0.0.11"`, "", `<Context path="/manager" docBase="a"/>`)},
+		{name: "manager not mapped", httpd: toApp, tomcat: nodeXML(`port="8080" address="10.0.0.11"`, "", `<Context path="/manager" docBase="a"/>`)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.o.HTTPD == "" && c.o.Tomcat == nil {

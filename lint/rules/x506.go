@@ -50,7 +50,7 @@ var cookieNotSecure = &lint.Rule{
 			u := &uses[i]
 			for j := range u.links {
 				l := &u.links[j]
-				eachContext(l.Node, func(h *model.Host, c *model.Context) {
+				nodeContexts(l.Node, func(h *model.Host, c *model.Context) {
 					if !c.CookieSecure.IsWritten() || c.CookieSecure.V || !u.reaches(l, h, c) {
 						return
 					}
@@ -94,8 +94,8 @@ var cookieNotSecure = &lint.Rule{
 	},
 }
 
-// eachContext calls f for every context of the node.
-func eachContext(n *model.Node, f func(*model.Host, *model.Context)) {
+// nodeContexts calls f for every context of the node.
+func nodeContexts(n *model.Node, f func(*model.Host, *model.Context)) {
 	for _, s := range n.Services {
 		if s.Engine == nil {
 			continue

@@ -67,7 +67,7 @@ func newSite(sv lint.Server) *site {
 	for _, h := range s.headers {
 		ahead = ahead || setsHeader(h) && !h.Cond.IsSet() && schemeWord(h) == "https"
 	}
-	s.plain = !s.tls && !ahead && !onPorts(sv, 443, 8443) && !onLoopback(sv)
+	s.plain = !s.tls && !ahead && !onPorts(sv, 443, 8443) && !loopbackOnly(sv)
 	return s
 }
 
@@ -91,7 +91,7 @@ func implicitTLS(sv lint.Server) bool {
 		return false
 	}
 	for _, a := range sv.Addresses {
-		port := portOf(a.V)
+		port := addressPort(a.V)
 		for _, l := range sv.FrontEnd.Listens {
 			if l.Port.V == port && (strings.EqualFold(l.Protocol.V, "https") || !l.Protocol.IsSet() && port == 443) {
 				return true
@@ -101,8 +101,8 @@ func implicitTLS(sv lint.Server) bool {
 	return false
 }
 
-// portOf returns the port of an address of <VirtualHost>, 0 for all.
-func portOf(address string) int {
+// addressPort returns the port of an address of <VirtualHost>, 0 for all.
+func addressPort(address string) int {
 	i := strings.LastIndexByte(address, ':')
 	if i < 0 || strings.HasSuffix(address, "]") {
 		return 0
@@ -117,15 +117,15 @@ func portOf(address string) int {
 // onPorts reports whether all addresses of the virtual host have one of the ports.
 func onPorts(sv lint.Server, ports ...int) bool {
 	for _, a := range sv.Addresses {
-		if !slices.Contains(ports, portOf(a.V)) {
+		if !slices.Contains(ports, addressPort(a.V)) {
 			return false
 		}
 	}
 	return len(sv.Addresses) > 0
 }
 
-// onLoopback reports whether only this machine can reach the virtual host.
-func onLoopback(sv lint.Server) bool {
+// loopbackOnly reports whether only this machine can reach the virtual host.
+func loopbackOnly(sv lint.Server) bool {
 	for _, a := range sv.Addresses {
 		host := a.V
 		if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
@@ -147,7 +147,7 @@ func mainAnswers(fe *model.FrontEnd) bool {
 	taken := map[int]bool{}
 	for _, v := range fe.VHosts {
 		for _, a := range v.Addresses {
-			taken[portOf(a.V)] = true
+			taken[addressPort(a.V)] = true
 		}
 	}
 	if taken[0] {

@@ -75,7 +75,7 @@ func checkIdle(p *lint.Pass, l *model.Link) {
 	case hasTTL && m.TTL.V <= closes:
 		return
 	case hasTTL:
-		keeps = "for " + seconds(m.TTL.V) + " s"
+		keeps = "for " + inSeconds(m.TTL.V) + " s"
 	case !ajp:
 		f.Severity = diag.Info
 	}
@@ -84,7 +84,7 @@ func checkIdle(p *lint.Pass, l *model.Link) {
 		word = "connection_pool_timeout"
 	}
 	f.Message = fmt.Sprintf("%s closes idle connections after %s s (%s), httpd keeps them %s: a reused connection may be dead (502 or 503 now and then); set %s below %s",
-		l.Node.Name.V, seconds(closes), limit.Span.Short(), keeps, word, seconds(closes))
+		l.Node.Name.V, inSeconds(closes), limit.Span.Short(), keeps, word, inSeconds(closes))
 	f.Related = []diag.Related{lint.Related(limit.Span, "the time of "+l.Node.Name.V)}
 	f.Fixes = ttlFix(m, closes)
 	if l.By.Confidence() < diag.Certain {
@@ -93,7 +93,7 @@ func checkIdle(p *lint.Pass, l *model.Link) {
 	p.Report(f)
 }
 
-func seconds(d time.Duration) string {
+func inSeconds(d time.Duration) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0")
 }
 

@@ -55,7 +55,7 @@ var proxyGivesUpFirst = &lint.Rule{
 					f = &finding{nodes: map[*model.Node]bool{}}
 					f.At, f.Subject = at, l.Member
 					f.Message = fmt.Sprintf("httpd waits %s s for an answer, but %s (%s) allows %s s for asynchronous requests (asyncTimeout): users see 504 or 502 while Tomcat works on",
-						seconds(waits), l.Node.Name.V, a.At.Short(), seconds(time.Duration(ms)*time.Millisecond))
+						inSeconds(waits), l.Node.Name.V, a.At.Short(), inSeconds(time.Duration(ms)*time.Millisecond))
 					if l.By.Confidence() < diag.Certain {
 						f.Lower++
 					}

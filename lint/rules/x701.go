@@ -39,7 +39,7 @@ var contextNotDeployed = &lint.Rule{
 		if len(p.Setup.Nodes) == 0 {
 			return
 		}
-		apps := map[*model.Node]*deployed{}
+		apps := map[*model.Node]*nodeApps{}
 		said := map[*model.Mapping]bool{}
 		uses := usesOf(p)
 		for i := range uses {
@@ -64,7 +64,7 @@ var contextNotDeployed = &lint.Rule{
 	},
 }
 
-func reportNotDeployed(p *lint.Pass, u *use, l *model.Link, path string, d *deployed) {
+func reportNotDeployed(p *lint.Pass, u *use, l *model.Link, path string, d *nodeApps) {
 	f := lint.Finding{
 		At: u.at.Head(), Subject: u.mapping, Lower: d.lower,
 		Message: fmt.Sprintf("`%s` sends requests to context %s, but %s has no such application (%s); deploy it or fix the path", u.describe(), path, l.Node.Name.V, d.list()),
@@ -76,8 +76,8 @@ func reportNotDeployed(p *lint.Pass, u *use, l *model.Link, path string, d *depl
 	p.Report(f)
 }
 
-// deployed is what a node is known to run.
-type deployed struct {
+// nodeApps is what a node is known to run.
+type nodeApps struct {
 	known bool
 	lower int
 	paths []string
@@ -85,7 +85,7 @@ type deployed struct {
 }
 
 // has reports whether an application answers below the path, or could.
-func (d *deployed) has(path string) bool {
+func (d *nodeApps) has(path string) bool {
 	for _, c := range d.paths {
 		if c == "" || covers(c, path) || covers(path, c) {
 			return true
@@ -94,7 +94,7 @@ func (d *deployed) has(path string) bool {
 	return false
 }
 
-func (d *deployed) list() string {
+func (d *nodeApps) list() string {
 	if len(d.paths) == 0 {
 		return "none at all"
 	}
@@ -103,8 +103,8 @@ func (d *deployed) list() string {
 
 // deployedOn finds out which applications the node has. They are known when each
 // host deploys nothing by itself, or when its webapps folder is in the setup.
-func deployedOn(p *lint.Pass, n *model.Node) *deployed {
-	d := &deployed{known: true, at: n.At.Head()}
+func deployedOn(p *lint.Pass, n *model.Node) *nodeApps {
+	d := &nodeApps{known: true, at: n.At.Head()}
 	hosts := 0
 	for _, s := range n.Services {
 		if s.Engine == nil {

@@ -35,7 +35,7 @@ var managerPublished = &lint.Rule{
 			u := &uses[i]
 			for j := range u.links {
 				l := &u.links[j]
-				eachContext(l.Node, func(h *model.Host, c *model.Context) {
+				nodeContexts(l.Node, func(h *model.Host, c *model.Context) {
 					name := contextPath(c)
 					k := key{u.at, c}
 					if name != "/manager" && name != "/host-manager" || said[k] || !published(u, l, c, name) {
@@ -45,7 +45,7 @@ var managerPublished = &lint.Rule{
 					f := lint.Finding{
 						At: u.at.Head(), Subject: u.mapping,
 						Message: fmt.Sprintf("the Tomcat application %s of %s is reachable from outside through `%s`; exclude it", name, l.Node.Name.V, u.describe()),
-						Related: []diag.Related{lint.Related(managerPlace(c, h), "deployed here")},
+						Related: []diag.Related{lint.Related(managerAppPlace(c, h), "deployed here")},
 					}
 					if l.By.Confidence() < diag.Certain {
 						f.Lower++
@@ -57,7 +57,7 @@ var managerPublished = &lint.Rule{
 	},
 }
 
-func managerPlace(c *model.Context, h *model.Host) diag.Span {
+func managerAppPlace(c *model.Context, h *model.Host) diag.Span {
 	if c.At.IsValid() {
 		return c.At.Head()
 	}
@@ -96,7 +96,7 @@ func published(u *use, l *model.Link, c *model.Context, name string) bool {
 			if m == u.mapping {
 				return true
 			}
-			if takes(m, public) {
+			if mappingTakes(m, public) {
 				return false
 			}
 		}
@@ -104,8 +104,8 @@ func published(u *use, l *model.Link, c *model.Context, name string) bool {
 	return true
 }
 
-// takes reports whether a mapping matches the path.
-func takes(m *model.Mapping, path string) bool {
+// mappingTakes reports whether a mapping matches the path.
+func mappingTakes(m *model.Mapping, path string) bool {
 	if m.Regex.V {
 		re, err := regexp.Compile(m.Path.V)
 		return err != nil || re.MatchString(path)
