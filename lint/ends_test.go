@@ -81,7 +81,7 @@ func TestBothEnds(t *testing.T) {
 		{name: "no TLS at all", httpd: "Listen 80\n" + toApp, tomcat: httpTomcat("", "")},
 		{name: "engine off", httpd: "Listen 443\nSSLEngine on\n<VirtualHost *:80>\nSSLEngine off\n" + toApp + "</VirtualHost>\n", tomcat: httpTomcat("", "")},
 		{name: "fixed scheme", httpd: fmt.Sprintf(tlsServer, toApp), tomcat: httpTomcat(`scheme="https" secure="true" proxyPort="443"`, "")},
-		{name: "header and ipValve of the Host", httpd: protoHTTPS + fmt.Sprintf(tlsServer, toApp), tomcat: nodeXML(`port="8080" address="10.0.0.11"`, "", ipValve(""))},
+		{name: "header and valve of the Host", httpd: protoHTTPS + fmt.Sprintf(tlsServer, toApp), tomcat: nodeXML(`port="8080" address="10.0.0.11"`, "", ipValve(""))},
 		{name: "header by expression", httpd: fmt.Sprintf(tlsServer, "RequestHeader setifempty X-Forwarded-Proto expr=%{REQUEST_SCHEME}\n"+toApp), tomcat: httpTomcat("", ipValve(""))},
 		{name: "header by variable", httpd: fmt.Sprintf(tlsServer, "RequestHeader set x-forwarded-proto \"%{REQUEST_SCHEME}s\"\n"+toApp), tomcat: httpTomcat("", ipValve(`protocolHeader="x-forwarded-proto"`))},
 		{name: "header in the Location", httpd: fmt.Sprintf(tlsServer, "<Location /app>\n"+protoHTTPS+"</Location>\n"+toApp), tomcat: httpTomcat("", ipValve(""))},
