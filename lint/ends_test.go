@@ -98,6 +98,8 @@ func TestBothEnds(t *testing.T) {
 		{name: "trustedProxies", httpd: toApp, tomcat: httpTomcat("", ipValve(`internalProxies="192\.168\..*" trustedProxies="10\.0\.0\.5"`)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "10.0.0.5"}}},
 		{name: "part of the address", httpd: toApp, tomcat: httpTomcat("", ipValve(`internalProxies="10\.0\.0"`)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "10.0.0.5"}}, want: "X502 server.xml:4"},
 		{name: "public httpd", httpd: toApp, tomcat: httpTomcat("", ipValve(``)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "203.0.113.5"}}, want: "X502 server.xml:4"},
+		{name: "bound httpd", httpd: "ProxySourceAddress 10.0.0.9\n" + toApp, tomcat: httpTomcat("", ipValve(`internalProxies="10\.0\.0\.9"`)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "10.0.0.5"}}},
+		{name: "bound httpd elsewhere", httpd: "ProxySourceAddress 10.0.0.8\n" + toApp, tomcat: httpTomcat("", ipValve(`internalProxies="10\.0\.0\.9"`)), want: "X502 server.xml:4"},
 		{name: "unknown httpd", httpd: toApp, tomcat: httpTomcat("", ipValve(`internalProxies="192\.168\..*"`))},
 		{name: "loopback by name", httpd: "ProxyPass /app http://localhost:8080/app\n", tomcat: nodeXML(`port="8080" address="localhost"`, ipValve(`internalProxies="::1|0:0:0:0:0:0:0:1"`), "")},
 		{name: "IPv6 httpd", httpd: toApp, tomcat: httpTomcat("", ipValve(`internalProxies="2001:db8:0:0:0:0:0:5"`)), o: parse.Options{HTTPD: "2.4", Hosts: map[string]string{"httpd": "2001:db8::5"}}},

@@ -20,18 +20,21 @@ var remoteIPDoesNotTrust = &lint.Rule{
 			"10.0.0.11", "127.0.0.1"),
 		Good: strings.ReplaceAll(tlsExample(httpsHeader, "", fmt.Sprintf(remoteIP, `protocolHeader="X-Forwarded-Proto" internalProxies="127\.0\.0\.1"`)),
 			"10.0.0.11", "127.0.0.1"),
-		Notes:  "Only when the address of httpd is known: from the setup file, or because the member is a loopback address. trustedProxies counts as well. Without internalProxies the valve trusts the private ranges and loopback. Expressions that only Java understands are not judged.",
+		Notes:  "Only when the address of httpd is known: from the setup file, from ProxySourceAddress, or because the member is a loopback address. trustedProxies counts as well. Without internalProxies the valve trusts the private ranges and loopback. Expressions that only Java understands are not judged.",
 		Source: "RemoteIpValve reference, internalProxies and trustedProxies; RemoteIpValve.invoke.",
 	},
 	Check: func(p *lint.Pass) {
-		valves := remoteIPs{}
+		if len(p.Setup.Nodes) == 0 {
+			return
+		}
+		valves, bound := remoteIPs{}, sourceAddresses(p)
 		said := map[*model.Component]bool{}
 		for _, l := range p.Links() {
 			if l.Node == nil || !overHTTP(&l) {
 				continue
 			}
 			for _, v := range valves.of(l.Node) {
-				if !said[v] && distrusts(p, &l, v) {
+				if !said[v] && distrusts(p, &l, v, sourceOf(&l, bound)) {
 					said[v] = true
 				}
 			}
@@ -39,8 +42,28 @@ var remoteIPDoesNotTrust = &lint.Rule{
 	},
 }
 
+// sourceAddresses returns the ProxySourceAddress of front ends that have one.
+func sourceAddresses(p *lint.Pass) map[*model.FrontEnd][]netip.Addr {
+	out := map[*model.FrontEnd][]netip.Addr{}
+	for _, d := range p.Directives {
+		if strings.EqualFold(d.Name, "ProxySourceAddress") {
+			a, err := netip.ParseAddr(strings.Trim(d.Node.Arg(0), "[]"))
+			if out[d.FrontEnd] == nil {
+				out[d.FrontEnd] = []netip.Addr{}
+			}
+			if err == nil {
+				out[d.FrontEnd] = append(out[d.FrontEnd], a.Unmap())
+			}
+		}
+	}
+	return out
+}
+
 // sourceOf returns the addresses that httpd may connect from, as Tomcat sees them.
-func sourceOf(l *model.Link) []netip.Addr {
+func sourceOf(l *model.Link, bound map[*model.FrontEnd][]netip.Addr) []netip.Addr {
+	if list, ok := bound[l.FrontEnd]; ok {
+		return list
+	}
 	if model.IsLoopback(l.Host) {
 		if a, err := netip.ParseAddr(l.Host); err == nil {
 			return []netip.Addr{a.Unmap()}
@@ -54,9 +77,9 @@ func sourceOf(l *model.Link) []netip.Addr {
 	return []netip.Addr{a.Unmap()}
 }
 
-// distrusts reports the valve when it does not trust the httpd of the link.
-func distrusts(p *lint.Pass, l *model.Link, v *model.Component) bool {
-	from := sourceOf(l)
+// distrusts reports the valve when it does not trust the httpd of the link, which
+// connects from one of the addresses.
+func distrusts(p *lint.Pass, l *model.Link, v *model.Component, from []netip.Addr) bool {
 	if len(from) == 0 {
 		return false
 	}
