@@ -18,6 +18,10 @@ type Input struct {
 	HTTPDDeclared  bool // the version stands on the command line or in the setup file
 	TomcatDeclared bool
 
+	// Features are what clowder.toml says about the servers and the application that
+	// no file shows: ajp-secret, forwarded-by-app.
+	Features map[string]bool
+
 	Broken map[*diag.File]bool // has H001 or T001: X rules are silent about it
 
 	Directives []Directive // in force, of all front ends, in order

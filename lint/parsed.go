@@ -13,6 +13,12 @@ func NewInput(r *parse.Result) *Input {
 		HTTPDDeclared: r.HTTPDDeclared, TomcatDeclared: r.TomcatDeclared, Broken: r.Broken,
 		Configs: r.HTTPD, Docs: r.Docs, Tomcat: r.Tomcat,
 	}
+	if r.Native != nil {
+		in.Features = map[string]bool{}
+		for _, f := range r.Native.Settings.Lint.Features {
+			in.Features[f.V] = true
+		}
+	}
 	for i, cfg := range r.HTTPD {
 		if cfg != nil && i < len(r.Setup.FrontEnds) {
 			in.addDirectives(cfg.Nodes, r.Setup.FrontEnds[i])

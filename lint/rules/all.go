@@ -58,6 +58,22 @@ var All = append([]*lint.Rule{
 	receiverPortShared,
 	shutdownPortShared,
 	connectorPortShared,
+	ajpSecretDiffers,
+	ajpSecretMissing,
+	ajpSecretNeedsNewer,
+	ajpSecretOnlyInHTTPD,
+	tlsUnknownToTomcat,
+	remoteIPDoesNotTrust,
+	forwardedHeaderName,
+	fixedSchemeForBoth,
+	confidentialLoop,
+	cookieNotSecure,
+	idleTimeoutsFight,
+	proxyGivesUpFirst,
+	fewerThreads,
+	packetSizeMismatch,
+	contextNotDeployed,
+	managerPublished,
 }, lint.Meta()...)
 
 // Explain returns the documentation of the rule with that ID or name, or the

@@ -153,6 +153,7 @@ type Context struct {
 	CookieDomain   String       `key:"sessionCookieDomain"`
 	HTTPOnly       Bool         `key:"useHttpOnly" default:"true"`
 	CookieSecure   Bool         `key:"cookieSecure"`
+	Transport      String       `key:"transportGuarantee"` // CONFIDENTIAL or INTEGRAL, of any security-constraint
 	Cookies        Bool         `key:"cookies" default:"true"`
 	CrossContext   Bool         `key:"crossContext" default:"false"`
 	Manager        *Manager     `key:"manager"`

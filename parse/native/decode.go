@@ -60,6 +60,10 @@ type LintSettings struct {
 	Baseline model.String // file, relative to the clowder.toml
 
 	MinConfidence model.String
+
+	// Features are what a distribution has ported back to a server, and what the
+	// application does itself, so that no file says it: see [LintFeatures].
+	Features []model.String
 }
 
 // Ignore is one [[lint.ignore]].
@@ -67,6 +71,10 @@ type Ignore struct {
 	At                        diag.Span
 	Rule, Path, Reason, Until model.String
 }
+
+// LintFeatures are the values of features: httpd sends AJP secrets though it is
+// older than 2.4.42, and the application takes the forwarded headers over.
+var LintFeatures = []string{"ajp-secret", "forwarded-by-app"}
 
 // MaxSize is the largest clowder.toml that is read, in bytes.
 const MaxSize = 32 << 20
@@ -187,6 +195,13 @@ func (d *decoder) lint(tree map[string]any) {
 			} else {
 				l.Enable = list
 			}
+		case "features":
+			l.Features = d.strings(path, m[k])
+			for _, f := range l.Features {
+				if !slices.Contains(LintFeatures, f.V) {
+					d.add("C103", "wrong-type", f.Span, fmt.Sprintf("%q is no feature; known are %s", f.V, strings.Join(LintFeatures, " and ")))
+				}
+			}
 		case "fail_on":
 			d.text(path, m[k], &l.FailOn)
 		case "baseline":
@@ -196,7 +211,7 @@ func (d *decoder) lint(tree map[string]any) {
 		case "ignore":
 			d.ignores(path, m[k], l)
 		default:
-			d.unknown(path, k, []string{"disable", "enable", "fail_on", "severity", "ignore", "baseline", "min_confidence"})
+			d.unknown(path, k, []string{"disable", "enable", "fail_on", "features", "severity", "ignore", "baseline", "min_confidence"})
 		}
 	}
 }

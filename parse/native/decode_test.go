@@ -37,6 +37,7 @@ func TestPlacedFindings(t *testing.T) {
 		{"list", "[[frontend]]\n[frontend.server]\nServerAlias = [\"a\", 1]\n", []string{`3:21 C103`}},
 		{"table expected", "node = 3\n", []string{`1:8 C103 "node" must be a list of tables, written [[node]]`}},
 		{"settings", "[lint]\ndisabel = [\"X201\"]\n", []string{`2:1 C102 unknown key "disabel"; did you mean "disable"?`}},
+		{"feature", "[lint]\nfeatures = [\"ajp-secret\", \"ajp\"]\n", []string{`2:27 C103 "ajp" is no feature; known are ajp-secret and forwarded-by-app`}},
 		{"two mistakes", "[versions]\nhttpd = 2.4\n[hosts]\ns1 = 4\n", []string{`2:9 C103 "httpd" must be a string`, `4:6 C103 "s1" must be a string`}},
 		{"multi-line strings and comments do not shift places", "a = 1 # x = 2\n[versions]\nhttpd = \"\"\"\n2.4\n[x]\"\"\"\ntomcat = 9\n",
 			[]string{`1:1 C102 unknown key "a"`, `6:10 C103 "tomcat" must be a string`}},

@@ -69,8 +69,11 @@ func LowerDefaults(d *Document, into *model.Context, property func(string) (stri
 		l.context(into, &root)
 	case WebXML:
 		for _, e := range d.Root.Children {
-			if e.Local() == "session-config" {
+			switch e.Local() {
+			case "session-config":
 				l.sessionConfig(into, e)
+			case "security-constraint":
+				l.constraint(into, e)
 			}
 		}
 	}
@@ -78,8 +81,8 @@ func LowerDefaults(d *Document, into *model.Context, property func(string) (stri
 }
 
 // LowerWebXML adds what a web.xml says about sessions (distributable,
-// session-timeout, cookie-config) to a context; what is written in the context
-// already stays. The rest of a web.xml is for the application alone.
+// session-timeout, cookie-config) and about TLS (transport-guarantee) to a context;
+// what is written in the context already stays. The rest of a web.xml is for the application alone.
 func LowerWebXML(d *Document, into *model.Context, property func(string) (string, bool)) ([]model.Unmapped, diag.List) {
 	l := &lowering{doc: d, quiet: property == nil, property: property}
 	if d.Kind() != WebXML || d.IsFragment() {
@@ -96,9 +99,27 @@ func LowerWebXML(d *Document, into *model.Context, property func(string) (string
 			}
 		case "session-config":
 			l.sessionConfig(into, e)
+		case "security-constraint":
+			l.constraint(into, e)
 		}
 	}
 	return l.unmapped, l.diags
+}
+
+// constraint keeps the first demand for TLS; INTEGRAL means the same to Tomcat
+// (RealmBase.hasUserDataPermission).
+func (l *lowering) constraint(into *model.Context, e *Element) {
+	for _, c := range e.Children {
+		if c.Local() != "user-data-constraint" {
+			continue
+		}
+		for _, k := range c.Children {
+			word := strings.TrimSpace(k.Text)
+			if k.Local() == "transport-guarantee" && (word == "CONFIDENTIAL" || word == "INTEGRAL") && !into.Transport.IsWritten() {
+				l.text(&into.Transport, k)
+			}
+		}
+	}
 }
 
 func (l *lowering) sessionConfig(into *model.Context, e *Element) {

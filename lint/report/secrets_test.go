@@ -1,0 +1,20 @@
+package report
+
+import "testing"
+
+func TestHideSecrets(t *testing.T) {
+	for in, want := range map[string]string{
+		`BalancerMember "ajp://h" route=s1 secret=Ab9 ttl=3`:                  `BalancerMember "ajp://h" route=s1 secret=*** ttl=3`,
+		`BalancerMember ajp://h "secret=Ab9" ttl=3`:                           `BalancerMember ajp://h "secret=***" ttl=3`,
+		`<Connector secret = "a b" secretRequired="true" packetSize="8192"/>`: `<Connector secret = "***" secretRequired="true" packetSize="8192"/>`,
+		`<Connector requiredSecret='x'/>`:                                     `<Connector requiredSecret='*'/>`,
+		`<Interceptor encryptionKey="00ff"/>`:                                 `<Interceptor encryptionKey="****"/>`,
+		`worker.s1.secret=abc`:                                                `worker.s1.secret=***`,
+		`<Connector secret="é"/>`:                                             `<Connector secret="**"/>`,
+		`ProxyPass "/secret" "http://h/secret"`:                               `ProxyPass "/secret" "http://h/secret"`,
+	} {
+		if got := hideSecrets(in); got != want {
+			t.Errorf("%s\n got %s\nwant %s", in, got, want)
+		}
+	}
+}
