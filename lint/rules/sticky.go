@@ -92,10 +92,11 @@ func engineRoute(n *model.Node) string {
 	return ""
 }
 
-// enginePlace is where the jvmRoute of a node stands, or its Engine tag.
+// enginePlace is where the jvmRoute of a node stands, which may be a start script,
+// or its Engine tag.
 func enginePlace(n *model.Node) diag.Span {
 	e := n.Engine()
-	if e.JVMRoute.IsWritten() && e.JVMRoute.Span.IsValid() {
+	if e.JVMRoute.IsSet() && e.JVMRoute.Span.IsValid() {
 		return e.JVMRoute.Span
 	}
 	return e.At.Head()

@@ -15,10 +15,28 @@ var memberWithoutConnector = &lint.Rule{
 		What: "A member points to a port on which its Tomcat has no connector.",
 		Why:  "httpd cannot connect, takes the member out for its retry time, and answers 503 when no other member is left.",
 		Fix:  "Write the same port on both sides.",
-		Bad: `BalancerMember "ajp://10.0.0.11:8010" route=s1
-# s1/server.xml: <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11"/>`,
-		Good: `BalancerMember "ajp://10.0.0.11:8009" route=s1
-# s1/server.xml: <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11"/>`,
+		Bad: `-- httpd.conf --
+<Proxy "balancer://c">
+    BalancerMember "ajp://10.0.0.11:8010" route=s1
+    ProxySet stickysession=JSESSIONID|jsessionid
+</Proxy>
+ProxyPass "/app" "balancer://c/app"
+-- s1/server.xml --
+<Server port="8005"><Service name="Catalina">
+  <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11" secret="a-long-word"/>
+  <Engine name="Catalina" defaultHost="localhost" jvmRoute="s1"><Host name="localhost"/></Engine>
+</Service></Server>`,
+		Good: `-- httpd.conf --
+<Proxy "balancer://c">
+    BalancerMember "ajp://10.0.0.11:8009" route=s1
+    ProxySet stickysession=JSESSIONID|jsessionid
+</Proxy>
+ProxyPass "/app" "balancer://c/app"
+-- s1/server.xml --
+<Server port="8005"><Service name="Catalina">
+  <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11" secret="a-long-word"/>
+  <Engine name="Catalina" defaultHost="localhost" jvmRoute="s1"><Host name="localhost"/></Engine>
+</Service></Server>`,
 		Notes:  "The node is found by the setup file, the addresses its connectors name, loopback, and as a last resort route = jvmRoute; weaker evidence makes it a warning. A member whose host is no known node is an info: it may be another server. portOffset is added. Port mappings of containers have to be declared.",
 		Source: "Review practice; httpd gives 503.",
 	},
