@@ -25,7 +25,7 @@ var defaultHostUndefined = &lint.Rule{
     <Host name="localhost" appBase="webapps"/>
   </Engine>
 </Service></Server>`,
-		Notes:  "Names compare without case, and an Alias of a Host does as well. Silent when one of the names is a property that is not known.",
+		Notes:  "Names compare without case, and an Alias of a Host does as well. Silent when one of the names is a property that is not known, or a placeholder such as #HOST#.",
 		Source: "Engine reference, defaultHost; MapperListener.findDefaultHost. Tried with Tomcat 10.1.60: SEVERE and 404 without such a Host, no message and 200 with an Alias.",
 	},
 	Check: func(p *lint.Pass) {
@@ -44,13 +44,13 @@ var defaultHostUndefined = &lint.Rule{
 
 func checkDefaultHost(p *lint.Pass, e *model.Engine) {
 	name := e.DefaultHost.V
-	if unknown(name) {
+	if !hostName(name) {
 		return
 	}
 	var names []string
 	for _, h := range e.Hosts {
 		for _, v := range append([]model.String{h.Name}, h.Aliases...) {
-			if unknown(v.V) || name != "" && strings.EqualFold(v.V, name) {
+			if !hostName(v.V) || name != "" && strings.EqualFold(v.V, name) {
 				return
 			}
 		}
@@ -79,3 +79,7 @@ func checkDefaultHost(p *lint.Pass, e *model.Engine) {
 	}
 	p.Report(f)
 }
+
+// hostName reports whether the text can be a host's name: no property and no
+// placeholder (#HOST#, @host@, %HOST%) that something else replaces.
+func hostName(s string) bool { return !strings.ContainsAny(s, "${}#@%<>") }
