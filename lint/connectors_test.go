@@ -1,11 +1,13 @@
 package lint_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"clowder/lint"
 	"clowder/parse"
+	"clowder/parse/diag"
 )
 
 // server is a server.xml with the connectors and the inside of its Engine, which
@@ -34,6 +36,7 @@ func (v *variant) check(t *testing.T) {
 		o.Tomcat = map[string]string{"": v.tomcat}
 	}
 	var got []string
+	edits := map[string][]diag.Edit{}
 	for _, d := range lintFiles(t, files, o) {
 		if d.ID == v.id {
 			got = append(got, d.Severity.String())
@@ -46,8 +49,11 @@ func (v *variant) check(t *testing.T) {
 			if v.id[0] == 'X' && len(d.Related) == 0 {
 				t.Errorf("no second place: %s", d.Message)
 			}
-			for _, f := range d.Fixes {
+			for i, f := range d.Fixes {
 				for _, e := range f.Edits {
+					if i == 0 {
+						edits[e.Span.File.Name] = append(edits[e.Span.File.Name], e)
+					}
 					if strings.Contains(e.New, "hush-hush") {
 						t.Errorf("tells the secret: %s", e.New)
 					}
@@ -57,6 +63,21 @@ func (v *variant) check(t *testing.T) {
 	}
 	if s := strings.Join(got, " "); s != v.want {
 		t.Errorf("got %q, want %q", s, v.want)
+	}
+	if len(edits) == 0 {
+		return
+	}
+	for i, f := range files {
+		for path, list := range edits {
+			if strings.HasSuffix(filepath.ToSlash(path), "/001/"+f.Name) {
+				files[i].Text = string(apply([]byte(f.Text), list))
+			}
+		}
+	}
+	for _, d := range lintFiles(t, files, o) {
+		if d.ID == v.id && len(d.Fixes) > 0 || d.ID == "T001" || d.ID == "H001" {
+			t.Errorf("after the fix: %s %s", d.ID, d.Message)
+		}
 	}
 }
 
@@ -77,6 +98,7 @@ func TestConnectorVariants(t *testing.T) {
 		{"loopback by name", "T502", "10.1", "", conn(ajp + `address="localhost" secretRequired="false"`)},
 		{"IPv6 loopback", "T502", "10.1", "", conn(ajp + `address="::1" secretRequired="false"`)},
 		{"with a secret", "T502", "10.1", "", conn(ajp + `address="0.0.0.0" secret="hush-hush" secretRequired="false"`)},
+		{"every address and a member on loopback", "T502", "10.1", "error", append(conn(ajp+`address="0.0.0.0" secretRequired="false"`), `httpd.conf ProxyPass "/a" "ajp://127.0.0.1:8009/a"`)},
 		{"does not start", "T502", "10.1", "", conn(ajp + `address="0.0.0.0"`)},
 		{"unknown address", "T502", "10.1", "", conn(ajp + `address="${a}" secretRequired="false"`)},
 		{"old version, no address", "T502", "9.0.30", "info", conn(ajp)},
