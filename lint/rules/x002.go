@@ -37,7 +37,7 @@ ProxyPass "/app" "balancer://c/app"
   <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11" secret="a-long-word"/>
   <Engine name="Catalina" defaultHost="localhost" jvmRoute="s1"><Host name="localhost"/></Engine>
 </Service></Server>`,
-		Notes:  "The node is found by the setup file, the addresses its connectors name, loopback, and as a last resort route = jvmRoute; weaker evidence makes it a warning. A member whose host is no known node is an info: it may be another server; so is a further member of a balancer on the host of a node that the balancer reaches already. portOffset is added. Port mappings of containers have to be declared.",
+		Notes:  "The node is found by the setup file, the addresses its connectors name, loopback, and as a last resort route = jvmRoute; weaker evidence makes it a warning. A member whose host is no known node is an info: it may be another server; so is a further member on the host of a node to which another one leads, unless the setup file names the host. portOffset is added. Port mappings of containers have to be declared.",
 		Source: "Review practice; httpd gives 503.",
 	},
 	Check: func(p *lint.Pass) {
@@ -46,14 +46,14 @@ ProxyPass "/app" "balancer://c/app"
 		}
 		reached := map[reachedNode]bool{}
 		for _, l := range p.Links() {
-			if l.Connector != nil && l.Balancer != nil {
-				reached[reachedNode{l.Balancer, l.Node, l.Scheme}] = true
+			if l.Connector != nil {
+				reached[reachedNode{l.FrontEnd, l.Node, l.Scheme}] = true
 			}
 		}
 		for _, l := range p.Links() {
 			switch {
 			case l.Host == "" || unknown(l.Host) || l.Connector != nil:
-			case l.Node != nil && l.By < model.BySetup && reached[reachedNode{l.Balancer, l.Node, l.Scheme}]:
+			case l.Node != nil && l.By < model.BySetup && reached[reachedNode{l.FrontEnd, l.Node, l.Scheme}]:
 				p.Report(lint.Finding{
 					At: l.Member.At.Head(), Severity: diag.Info, Confidence: diag.Likely, Subject: l.Member,
 					Message: fmt.Sprintf("member %s is not in the set: %s on that host has no such port, and another member leads to it", plainURL(l), l.Node.Name.V),
@@ -71,10 +71,10 @@ ProxyPass "/app" "balancer://c/app"
 	},
 }
 
-// reachedNode is a node that a member of the balancer does reach: one more member
+// reachedNode is a node that a member of the front end does reach: one more member
 // on its host then means another Tomcat, which is not in the set.
 type reachedNode struct {
-	b      *model.Balancer
+	fe     *model.FrontEnd
 	n      *model.Node
 	scheme string
 }
