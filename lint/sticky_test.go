@@ -106,6 +106,8 @@ func TestLinkVariants(t *testing.T) {
 
 		{"one cluster", "X108", "10.1", "warning", pair(sticky+" nofailover=On", both(cluster))},
 		{"on ProxyPass", "X108", "10.1", "warning", with(pair(sticky, both(cluster)), "more.conf ProxyPass /b balancer://c/b nofailover=on\n")},
+		{"alone on its line", "X108", "10.1", "warning", pair(sticky+"\nProxySet nofailover=On", both(cluster))},
+		{"continued line", "X108", "10.1", "warning", pair(sticky+" \\\n    nofailover=On", both(cluster))},
 		{"two clusters", "X108", "10.1", "", pair(sticky+" nofailover=On", func(a, b *tomcatNode) { a.inside, b.inside = cluster, other })},
 		{"one node without", "X108", "10.1", "", pair(sticky+" nofailover=On", func(a, _ *tomcatNode) { a.inside = cluster })},
 		{"off", "X108", "10.1", "", pair(sticky+" nofailover=Off", both(cluster))},

@@ -158,14 +158,16 @@ func isBehind(app string, paths []string) bool {
 	return len(paths) == 0
 }
 
-// wholeDirective widens the place of an argument to the directive it stands in.
-func wholeDirective(p *lint.Pass, at diag.Span) diag.Span {
-	best := directiveOf(at)
-	for i := range p.Directives {
-		d := p.Directives[i].Span
-		if d.File == at.File && d.Start <= at.Start && at.End <= d.End {
-			best = d
-		}
+// wholeDirective widens the place of an argument to the beginning of its
+// directive, which continued lines may put some lines further up.
+func wholeDirective(at diag.Span) diag.Span {
+	if at.File == nil {
+		return at
 	}
-	return best
+	line := at.Begin().Line
+	for line > 1 && strings.HasSuffix(strings.TrimRight(at.File.LineText(line-1), "\r\n"), `\`) {
+		line--
+	}
+	start := int32(at.File.LineStart(line))
+	return diag.Span{File: at.File, Start: start + int32(len(indentOf(at.File, start))), End: at.End}
 }

@@ -57,7 +57,7 @@ func checkDefaultHost(p *lint.Pass, e *model.Engine) {
 		names = append(names, h.Name.V)
 	}
 	f := lint.Finding{At: e.At.Head(), Subject: e}
-	for _, h := range e.Hosts {
+	for _, h := range e.Hosts[:min(len(e.Hosts), 10)] {
 		f.Related = append(f.Related, lint.Related(h.At.Head(), "a Host"))
 	}
 	list := "none"

@@ -135,7 +135,10 @@ func checkStickyCookie(p *lint.Pass, b *model.Balancer, links []model.Link, name
 			same = false
 		}
 	}
-	f := lint.Finding{At: wholeDirective(p, b.Sticky.Span), Subject: b}
+	f := lint.Finding{At: b.At.Head(), Subject: b}
+	if b.Sticky.Span.IsValid() {
+		f.At = wholeDirective(b.Sticky.Span)
+	}
 	switch {
 	case len(lose) > 0:
 		f.Message = fmt.Sprintf("balancer is sticky on `%s`, but %s names its session cookie `%s` (%s)", cookie, appName(lose[0].path), lose[0].name, lose[0].at.Short())
@@ -179,6 +182,9 @@ func appName(path string) string {
 // stickyNameFix replaces the value of stickysession; the name counts for the
 // parameter in the URL as well.
 func stickyNameFix(b *model.Balancer, name string) []diag.Fix {
+	if !b.Sticky.Span.IsValid() {
+		return nil
+	}
 	text := b.Sticky.Span.Text()
 	i := strings.LastIndex(text, b.Sticky.V)
 	if i < 0 || strings.Trim(text[i+len(b.Sticky.V):], `"'`) != "" {

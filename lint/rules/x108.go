@@ -58,8 +58,8 @@ var nofailoverWithReplication = &lint.Rule{
 				continue
 			}
 			f := lint.Finding{
-				At: wholeDirective(p, g.b.NoFailover.Span), Subject: g.b,
-				Message: "nofailover=On sends errors to the users of a dead node, although the nodes replicate sessions; remove it",
+				At: wholeDirective(g.b.NoFailover.Span), Subject: g.b,
+				Message: failoverOff(g.b) + " sends errors to the users of a dead node, although the nodes replicate sessions; remove it",
 				Fixes:   removeParameter(p, g.b.NoFailover.Span, "nofailover"),
 			}
 			for _, n := range g.nodes {
@@ -69,6 +69,14 @@ var nofailoverWithReplication = &lint.Rule{
 			p.Report(f)
 		}
 	},
+}
+
+// failoverOff names what turns the failover off, in the words of the file.
+func failoverOff(b *model.Balancer) string {
+	if strings.Contains(strings.ToLower(b.NoFailover.Span.Text()), "sticky_session_force") {
+		return "sticky_session_force=True"
+	}
+	return "nofailover=On"
 }
 
 // nodesBehind is what is known about the nodes of one balancer.
