@@ -51,8 +51,8 @@ func attributeUnknown(p *lint.Pass, tag diag.Span, name string) bool {
 	return a != nil && unknown(a.Value)
 }
 
-// extra returns one of the attributes that a connector has beside the model's own.
-func extra(list []*model.Attr, name string) *model.Attr {
+// extraAttr returns one of the attributes that a connector has beside the model's own.
+func extraAttr(list []*model.Attr, name string) *model.Attr {
 	for _, a := range list {
 		if a.Name == name {
 			return a

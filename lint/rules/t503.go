@@ -38,7 +38,7 @@ var ajpOldSecretName = &lint.Rule{
 }
 
 func checkOldSecret(p *lint.Pass, c *model.Connector, gone, declared bool) {
-	a := extra(c.Extra, "requiredSecret")
+	a := extraAttr(c.Extra, "requiredSecret")
 	if a == nil {
 		return
 	}

@@ -34,7 +34,7 @@ var jvmRouteMissing = &lint.Rule{
 		}
 		for _, n := range p.Setup.Nodes {
 			for _, s := range n.Services {
-				if s.Engine == nil || s.Engine.JVMRoute.V != "" || !clustered(s.Engine) {
+				if s.Engine == nil || s.Engine.JVMRoute.V != "" || !hasCluster(s.Engine) {
 					continue
 				}
 				p.Report(lint.Finding{
@@ -46,8 +46,8 @@ var jvmRouteMissing = &lint.Rule{
 	},
 }
 
-// clustered reports whether the engine or one of its hosts has a Cluster.
-func clustered(e *model.Engine) bool {
+// hasCluster reports whether the engine or one of its hosts has a Cluster.
+func hasCluster(e *model.Engine) bool {
 	if e.Cluster != nil {
 		return true
 	}

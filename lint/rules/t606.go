@@ -55,7 +55,7 @@ var accessLogShowsProxy = &lint.Rule{
 
 func checkAccessLogs(p *lint.Pass, logs []*model.AccessLog) {
 	for _, a := range logs {
-		on := extra(a.Extra, "requestAttributesEnabled")
+		on := extraAttr(a.Extra, "requestAttributesEnabled")
 		if on != nil && (strings.EqualFold(on.Value.V, "true") || unknown(on.Value.V)) || !showsClient(a.Pattern.V) {
 			continue
 		}
