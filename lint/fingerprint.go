@@ -65,11 +65,11 @@ func (f *Fingerprints) xml(e *tomcat.Element, around string) {
 	}
 }
 
-var secretWord = regexp.MustCompile(`(?i)([a-z]*(?:secret|encryptionkey|pass|password|nonce))(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)`)
+var stars = regexp.MustCompile(`\*+`)
 
 // normal takes layout and secrets out of the text.
 func normal(s string) string {
-	s = secretWord.ReplaceAllString(s, "$1=")
+	s = stars.ReplaceAllString(diag.HideSecrets(s), "*")
 	return strings.Join(strings.Fields(strings.ReplaceAll(s, "\\\n", " ")), " ")
 }
 

@@ -3,6 +3,7 @@ package lint
 import (
 	"strings"
 
+	"clowder/parse"
 	"clowder/parse/diag"
 	"clowder/parse/httpd"
 	"clowder/parse/model"
@@ -32,6 +33,8 @@ type Input struct {
 	Configs []*httpd.Config
 	Docs    []*tomcat.Document
 	Tomcat  map[*model.Node]*tomcat.Document // the server.xml of each node
+
+	Options map[*model.Node][]parse.Define // -D options of the start scripts of each node
 }
 
 // facts is what all rules of one run share.

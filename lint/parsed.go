@@ -11,7 +11,7 @@ func NewInput(r *parse.Result) *Input {
 	in := &Input{
 		Setup: r.Setup, Files: r.Setup.Files, Diags: r.Diags,
 		HTTPDDeclared: r.HTTPDDeclared, TomcatDeclared: r.TomcatDeclared, Broken: r.Broken,
-		Configs: r.HTTPD, Docs: r.Docs, Tomcat: r.Tomcat,
+		Configs: r.HTTPD, Docs: r.Docs, Tomcat: r.Tomcat, Options: r.Options,
 	}
 	if r.Native != nil {
 		in.Features = map[string]bool{}

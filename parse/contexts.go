@@ -246,7 +246,8 @@ const (
 
 // propertyOf returns how the files of a folder resolve ${name}: from the environment
 // when that is a configured source, and from catalina.properties, which sets system
-// properties over those of the command line, and -D NAME=VALUE.
+// properties over those of the command line, -D NAME=VALUE, and the options of
+// the start scripts.
 func (l *loader) propertyOf(dir string) func(string) (string, bool) {
 	props := l.properties[dir]
 	defines := map[string]string{}
@@ -259,8 +260,11 @@ func (l *loader) propertyOf(dir string) func(string) (string, bool) {
 		if p, ok := props[k]; ok {
 			return p.Value, true
 		}
-		v, ok := defines[k]
-		return v, ok
+		if v, ok := defines[k]; ok {
+			return v, true
+		}
+		d, ok := l.define(dir, k)
+		return d.Value, ok && !strings.Contains(d.Value, "${")
 	}
 	var sources []func(string) (string, bool)
 	listed, _ := system(propertySourceKey)

@@ -24,9 +24,10 @@ const (
 	ClowderTOML
 	PropertiesFile
 	UsersXML
+	StartScript
 )
 
-var kindNames = [...]string{"unknown", "httpd configuration", "server.xml", "context.xml", "web.xml", "clowder.toml", "properties", "tomcat-users.xml"}
+var kindNames = [...]string{"unknown", "httpd configuration", "server.xml", "context.xml", "web.xml", "clowder.toml", "properties", "tomcat-users.xml", "start script"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -106,6 +107,8 @@ func readInput(path string) (input, error) {
 func classify(path string, data []byte) Kind {
 	base := strings.ToLower(filepath.Base(path))
 	switch {
+	case isStartScript(base, data):
+		return StartScript
 	case strings.HasSuffix(base, ".toml"):
 		return ClowderTOML
 	case strings.HasSuffix(base, ".properties"):
@@ -310,7 +313,8 @@ func walk(dir string) (found, error) {
 		switch name := d.Name(); {
 		case slices.Contains(rootNames, name):
 			out.roots = append(out.roots, p)
-		case name == "server.xml", name == "context.xml", name == "web.xml", name == "catalina.properties", name == "tomcat-users.xml", isDescriptor(p):
+		case name == "server.xml", name == "context.xml", name == "web.xml", name == "catalina.properties", name == "tomcat-users.xml",
+			name == "setenv.sh", name == "setenv.bat", isDescriptor(p):
 			out.tomcat = append(out.tomcat, p)
 		case namesServer(name):
 			likeServer = append(likeServer, p)

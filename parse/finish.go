@@ -17,6 +17,7 @@ func (l *loader) finish() {
 	}
 	for _, n := range s.Nodes {
 		l.nodeVersion(n)
+		l.startOptions(n)
 		n.ApplyDefaults()
 	}
 	l.hosts()

@@ -40,13 +40,14 @@ type Options struct {
 
 // Result is one setup and all that was read for it.
 type Result struct {
-	Setup  *model.Setup
-	Diags  diag.List
-	HTTPD  []*httpd.Config // parallel to Setup.FrontEnds; nil for one from TOML
-	Tomcat map[*model.Node]*tomcat.Document
-	Docs   []*tomcat.Document // every XML file
-	Native *native.Doc        // clowder.toml, nil without one
-	Kinds  map[*diag.File]Kind
+	Setup   *model.Setup
+	Diags   diag.List
+	HTTPD   []*httpd.Config // parallel to Setup.FrontEnds; nil for one from TOML
+	Tomcat  map[*model.Node]*tomcat.Document
+	Docs    []*tomcat.Document       // every XML file
+	Native  *native.Doc              // clowder.toml, nil without one
+	Options map[*model.Node][]Define // -D options of the start scripts that are known for the node
+	Kinds   map[*diag.File]Kind
 
 	HTTPDDeclared, TomcatDeclared bool                // versions were said, not guessed
 	Broken                        map[*diag.File]bool // files with syntax errors
@@ -69,6 +70,7 @@ func Load(o Options) (*Result, error) {
 		Remarks: remarks,
 		Setup:   &model.Setup{},
 		Tomcat:  map[*model.Node]*tomcat.Document{},
+		Options: map[*model.Node][]Define{},
 		Kinds:   map[*diag.File]Kind{},
 		Broken:  map[*diag.File]bool{},
 	}
@@ -122,6 +124,8 @@ type loader struct {
 	r          *Result
 	properties map[string]map[string]tomcat.PropertyValue // by folder
 	webs       []*tomcat.Document
+	scripts    []*startScript
+	servers    int // server.xml files among the inputs
 }
 
 func (l *loader) run(inputs []input) error {
@@ -133,12 +137,17 @@ func (l *loader) run(inputs []input) error {
 		}
 	}
 	inputs = l.named(inputs)
-	for _, pass := range [][]Kind{{PropertiesFile}, {HTTPDConf, ServerXML, ContextXML, WebXML, UsersXML, Unknown}} {
+	for _, in := range inputs {
+		if in.kind == ServerXML {
+			l.servers++
+		}
+	}
+	for _, pass := range [][]Kind{{PropertiesFile, StartScript}, {HTTPDConf, ServerXML, ContextXML, WebXML, UsersXML, Unknown}} {
 		for _, in := range inputs {
 			for _, k := range pass {
 				if in.kind == k {
 					l.file(in)
-					if k != Unknown && k != PropertiesFile {
+					if k != Unknown && k != PropertiesFile && k != StartScript {
 						recognised++
 					}
 				}
@@ -167,6 +176,9 @@ func (l *loader) file(in input) {
 		props, diags := tomcat.Properties(f)
 		l.properties[filepath.Dir(in.path)] = props
 		l.add(diags)
+	case StartScript:
+		l.r.Setup.Files = append(l.r.Setup.Files, f)
+		l.scripts = append(l.scripts, readScript(f))
 	case Unknown:
 		l.r.Setup.Files = append(l.r.Setup.Files, f)
 		l.r.Diags.Add(diag.Diagnostic{ID: "C004", Name: "file-not-recognised", Severity: diag.Warning, Confidence: diag.Certain,

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"clowder/parse/diag"
 
 	"github.com/rogpeppe/go-internal/diff"
 )
@@ -94,18 +95,15 @@ func prepareAt(path string, data []byte) (string, string, error) {
 	return path, f.Name(), nil
 }
 
-// secrets finds the values that no output shows.
-var secrets = regexp.MustCompile(`(?i)((?:required)?secret|encryptionKey|password|pass|nonce|credentials|[a-z]+(?:pass|password))(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)`)
-
 // Diff returns the changes as a patch in unified form. Secrets in the lines that
 // it shows are masked.
 func Diff(changes []Change) []byte {
 	var out []byte
 	for _, c := range changes {
 		name := strings.TrimLeft(filepath.ToSlash(c.File.Name), "/")
-		out = append(out, diff.Diff("a/"+name, mask(c.File.Data), "b/"+name, mask(c.After))...)
+		out = append(out, diff.Diff("a/"+name, hidden(c.File.Data), "b/"+name, hidden(c.After))...)
 	}
 	return out
 }
 
-func mask(data []byte) []byte { return secrets.ReplaceAll(data, []byte("$1$2***")) }
+func hidden(data []byte) []byte { return []byte(diag.HideSecrets(string(data))) }

@@ -124,7 +124,7 @@ func (t *textWriter) snippet(s diag.Span, color string) {
 		return
 	}
 	p := s.Begin()
-	line := hideSecrets(s.File.LineText(p.Line))
+	line := diag.HideSecrets(s.File.LineText(p.Line))
 	from := min(p.Column-1, len(line))
 	to := min(max(from+1, from+int(s.End-s.Start)), max(len(line), from+1))
 	cut := 0 // bytes left out at the start of a very long line

@@ -14,11 +14,18 @@ func stickyLinks(p *lint.Pass) []model.Link {
 	var out []model.Link
 	own := cookieMemo{}
 	for _, l := range p.Links() {
-		if l.Balancer != nil && l.Balancer.Sticky.V != "" && l.Connector != nil && l.Node.Engine() != nil && !own.has(l) {
+		if l.Balancer != nil && !impliedAlone(l) && l.Balancer.Sticky.V != "" && l.Connector != nil && l.Node.Engine() != nil && !own.has(l) {
 			out = append(out, l)
 		}
 	}
 	return out
+}
+
+// impliedAlone reports whether the member is the only one and its route is just
+// the name that mod_jk gives its worker: nobody relies on it.
+func impliedAlone(l model.Link) bool {
+	r := l.Member.Route
+	return len(l.Balancer.Members) == 1 && r.IsWritten() && r.Span.IsValid() && !strings.Contains(strings.ToLower(r.Span.Text()), "route")
 }
 
 // cookieMemo remembers the answers of ownCookie, which looks at all servers.
@@ -92,10 +99,11 @@ func engineRoute(n *model.Node) string {
 	return ""
 }
 
-// enginePlace is where the jvmRoute of a node stands, or its Engine tag.
+// enginePlace is where the jvmRoute of a node stands, which may be a start script,
+// or its Engine tag.
 func enginePlace(n *model.Node) diag.Span {
 	e := n.Engine()
-	if e.JVMRoute.IsWritten() && e.JVMRoute.Span.IsValid() {
+	if e.JVMRoute.IsSet() && e.JVMRoute.Span.IsValid() {
 		return e.JVMRoute.Span
 	}
 	return e.At.Head()

@@ -21,7 +21,7 @@ var ajpSecretRequired = &lint.Rule{
 		Good: `<Server port="8005" shutdown="SHUTDOWN"><Service name="Catalina">
   <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11" secret="a-long-word"/>
 </Service></Server>`,
-		Notes:  "A blank secret counts as none. Silent with secretRequired=\"false\", with the old name requiredSecret, and before the versions listed. Without a declared version a warning.",
+		Notes:  "A blank secret counts as none. Silent with secretRequired=\"false\" or a property that is not known, with the old name requiredSecret, and before the versions listed. Without a declared version a warning.",
 		Source: "AJP connector reference, secretRequired; AbstractAjpProtocol.start. Tried with Tomcat 10.1.60: SEVERE for the connector only, the server goes on.",
 	},
 	Check: func(p *lint.Pass) {
@@ -31,7 +31,7 @@ var ajpSecretRequired = &lint.Rule{
 				continue
 			}
 			for _, c := range n.Connectors() {
-				if c.Kind() != "ajp" || strings.TrimSpace(c.Secret.V) != "" || c.Port.V < 0 || c.SecretRequired.IsWritten() && !c.SecretRequired.V || oldSecret(c) {
+				if c.Kind() != "ajp" || strings.TrimSpace(c.Secret.V) != "" || c.Port.V < 0 || c.SecretRequired.IsWritten() && !c.SecretRequired.V || oldSecret(c) || attributeUnknown(p, c.At, "secretRequired") {
 					continue
 				}
 				f := lint.Finding{

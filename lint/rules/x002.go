@@ -15,20 +15,50 @@ var memberWithoutConnector = &lint.Rule{
 		What: "A member points to a port on which its Tomcat has no connector.",
 		Why:  "httpd cannot connect, takes the member out for its retry time, and answers 503 when no other member is left.",
 		Fix:  "Write the same port on both sides.",
-		Bad: `BalancerMember "ajp://10.0.0.11:8010" route=s1
-# s1/server.xml: <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11"/>`,
-		Good: `BalancerMember "ajp://10.0.0.11:8009" route=s1
-# s1/server.xml: <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11"/>`,
-		Notes:  "The node is found by the setup file, the addresses its connectors name, loopback, and as a last resort route = jvmRoute; weaker evidence makes it a warning. A member whose host is no known node is an info: it may be another server. portOffset is added. Port mappings of containers have to be declared.",
+		Bad: `-- httpd.conf --
+<Proxy "balancer://c">
+    BalancerMember "ajp://10.0.0.11:8010" route=s1
+    ProxySet stickysession=JSESSIONID|jsessionid
+</Proxy>
+ProxyPass "/app" "balancer://c/app"
+-- s1/server.xml --
+<Server port="8005"><Service name="Catalina">
+  <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11" secret="a-long-word"/>
+  <Engine name="Catalina" defaultHost="localhost" jvmRoute="s1"><Host name="localhost"/></Engine>
+</Service></Server>`,
+		Good: `-- httpd.conf --
+<Proxy "balancer://c">
+    BalancerMember "ajp://10.0.0.11:8009" route=s1
+    ProxySet stickysession=JSESSIONID|jsessionid
+</Proxy>
+ProxyPass "/app" "balancer://c/app"
+-- s1/server.xml --
+<Server port="8005"><Service name="Catalina">
+  <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11" secret="a-long-word"/>
+  <Engine name="Catalina" defaultHost="localhost" jvmRoute="s1"><Host name="localhost"/></Engine>
+</Service></Server>`,
+		Notes:  "The node is found by the setup file, the addresses its connectors name, loopback, and as a last resort route = jvmRoute; weaker evidence makes it a warning. A member whose host is no known node is an info: it may be another server; so is a further member on the host of a node to which another one leads, unless the setup file names the host. portOffset is added. Port mappings of containers have to be declared.",
 		Source: "Review practice; httpd gives 503.",
 	},
 	Check: func(p *lint.Pass) {
 		if len(p.Setup.Nodes) == 0 {
 			return
 		}
+		reached := map[reachedNode]bool{}
+		for _, l := range p.Links() {
+			if l.Connector != nil {
+				reached[reachedNode{l.FrontEnd, l.Node, l.Scheme}] = true
+			}
+		}
 		for _, l := range p.Links() {
 			switch {
 			case l.Host == "" || unknown(l.Host) || l.Connector != nil:
+			case l.Node != nil && l.By < model.BySetup && reached[reachedNode{l.FrontEnd, l.Node, l.Scheme}]:
+				p.Report(lint.Finding{
+					At: l.Member.At.Head(), Severity: diag.Info, Confidence: diag.Likely, Subject: l.Member,
+					Message: fmt.Sprintf("member %s is not in the set: %s on that host has no such port, and another member leads to it", plainURL(l), l.Node.Name.V),
+					Related: []diag.Related{lint.Related(l.Node.At.Head(), "node "+l.Node.Name.V)},
+				})
 			case l.Node == nil:
 				p.Report(lint.Finding{
 					At: l.Member.At.Head(), Severity: diag.Info, Confidence: diag.Likely, Subject: l.Member,
@@ -39,6 +69,14 @@ var memberWithoutConnector = &lint.Rule{
 			}
 		}
 	},
+}
+
+// reachedNode is a node that a member of the front end does reach: one more member
+// on its host then means another Tomcat, which is not in the set.
+type reachedNode struct {
+	fe     *model.FrontEnd
+	n      *model.Node
+	scheme string
 }
 
 func reportNoConnector(p *lint.Pass, l model.Link) {

@@ -14,10 +14,28 @@ var memberProtocolMismatch = &lint.Rule{
 		What: "A member speaks another protocol than the connector on its port.",
 		Why:  "AJP to an HTTP connector gives 503, HTTP to an AJP connector 502, on every request.",
 		Fix:  "Use the scheme of the connector, or the port of the connector with the member's protocol.",
-		Bad: `BalancerMember "ajp://10.0.0.11:8080"
-# server.xml: <Connector port="8080" protocol="HTTP/1.1"/>`,
-		Good: `BalancerMember "http://10.0.0.11:8080"
-# server.xml: <Connector port="8080" protocol="HTTP/1.1"/>`,
+		Bad: `-- httpd.conf --
+<Proxy "balancer://c">
+    BalancerMember "ajp://10.0.0.11:8080" route=s1
+    ProxySet stickysession=JSESSIONID|jsessionid
+</Proxy>
+ProxyPass "/app" "balancer://c/app"
+-- s1/server.xml --
+<Server port="8005"><Service name="Catalina">
+  <Connector port="8080" protocol="HTTP/1.1" address="10.0.0.11"/>
+  <Engine name="Catalina" defaultHost="localhost" jvmRoute="s1"><Host name="localhost"/></Engine>
+</Service></Server>`,
+		Good: `-- httpd.conf --
+<Proxy "balancer://c">
+    BalancerMember "http://10.0.0.11:8080" route=s1
+    ProxySet stickysession=JSESSIONID|jsessionid
+</Proxy>
+ProxyPass "/app" "balancer://c/app"
+-- s1/server.xml --
+<Server port="8005"><Service name="Catalina">
+  <Connector port="8080" protocol="HTTP/1.1" address="10.0.0.11"/>
+  <Engine name="Catalina" defaultHost="localhost" jvmRoute="s1"><Host name="localhost"/></Engine>
+</Service></Server>`,
 		Notes:  "No protocol, HTTP/1.1 and the Http11 classes mean HTTP; AJP/1.3 and the Ajp classes AJP; SSLEnabled=\"true\" needs https; h2c needs an UpgradeProtocol Http2Protocol.",
 		Source: "AJP connector reference; httpd messages AH01080 and AH01102. Tried with httpd 2.4.71 and Tomcat 10.1.60.",
 	},

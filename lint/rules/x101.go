@@ -13,11 +13,31 @@ var routeJVMRouteMismatch = &lint.Rule{
 	ID: "X101", Name: "route-jvmroute-mismatch", Severity: diag.Error, Confidence: diag.Certain, Category: lint.Sticky, Versions: everyBoth, Fixable: true,
 	YieldsTo: []string{"X104"},
 	Doc: lint.Doc{
-		What:   "The route of a member is not the jvmRoute of the Tomcat behind it.",
-		Why:    "Tomcat appends its jvmRoute to the session ID and httpd looks for a member with that route. It finds none, or the wrong one, and the session moves.",
-		Fix:    "Write the jvmRoute as the route; case matters.",
-		Bad:    "BalancerMember \"ajp://10.0.0.11:8009\" route=S1\n# s1/server.xml: <Engine name=\"Catalina\" jvmRoute=\"s1\">",
-		Good:   "BalancerMember \"ajp://10.0.0.11:8009\" route=s1\n# s1/server.xml: <Engine name=\"Catalina\" jvmRoute=\"s1\">",
+		What: "The route of a member is not the jvmRoute of the Tomcat behind it.",
+		Why:  "Tomcat appends its jvmRoute to the session ID and httpd looks for a member with that route. It finds none, or the wrong one, and the session moves.",
+		Fix:  "Write the jvmRoute as the route; case matters.",
+		Bad: `-- httpd.conf --
+<Proxy "balancer://c">
+    BalancerMember "ajp://10.0.0.11:8009" route=S1
+    ProxySet stickysession=JSESSIONID|jsessionid
+</Proxy>
+ProxyPass "/app" "balancer://c/app"
+-- s1/server.xml --
+<Server port="8005"><Service name="Catalina">
+  <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11" secret="a-long-word"/>
+  <Engine name="Catalina" defaultHost="localhost" jvmRoute="s1"><Host name="localhost"/></Engine>
+</Service></Server>`,
+		Good: `-- httpd.conf --
+<Proxy "balancer://c">
+    BalancerMember "ajp://10.0.0.11:8009" route=s1
+    ProxySet stickysession=JSESSIONID|jsessionid
+</Proxy>
+ProxyPass "/app" "balancer://c/app"
+-- s1/server.xml --
+<Server port="8005"><Service name="Catalina">
+  <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11" secret="a-long-word"/>
+  <Engine name="Catalina" defaultHost="localhost" jvmRoute="s1"><Host name="localhost"/></Engine>
+</Service></Server>`,
 		Notes:  "Silent without stickysession, and when httpd sets the cookie itself (the ROUTEID pattern).",
 		Source: "mod_proxy_balancer, \"Details on load balancer stickyness\".",
 	},

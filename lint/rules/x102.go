@@ -10,13 +10,34 @@ import (
 
 var routeWithoutJVMRoute = &lint.Rule{
 	ID: "X102", Name: "route-without-jvmroute", Severity: diag.Error, Confidence: diag.Certain, Category: lint.Sticky, Versions: everyBoth, Fixable: true,
+	YieldsTo: []string{"T609"},
 	Doc: lint.Doc{
-		What:   "A member has a route, but the Tomcat behind it has no jvmRoute.",
-		Why:    "The session IDs of that Tomcat carry no route, so httpd sends each request where the balancing method likes.",
-		Fix:    "Add jvmRoute with the member's route to the Engine.",
-		Bad:    "BalancerMember \"ajp://10.0.0.11:8009\" route=s1\n# s1/server.xml: <Engine name=\"Catalina\" defaultHost=\"localhost\">",
-		Good:   "BalancerMember \"ajp://10.0.0.11:8009\" route=s1\n# s1/server.xml: <Engine name=\"Catalina\" defaultHost=\"localhost\" jvmRoute=\"s1\">",
-		Notes:  "Only with stickysession, and not when httpd sets the cookie itself. Up to Tomcat 9 a start script may set -DjvmRoute, so the finding is likely, not certain, there.",
+		What: "A member has a route, but the Tomcat behind it has no jvmRoute.",
+		Why:  "The session IDs of that Tomcat carry no route, so httpd sends each request where the balancing method likes.",
+		Fix:  "Add jvmRoute with the member's route to the Engine.",
+		Bad: `-- httpd.conf --
+<Proxy "balancer://c">
+    BalancerMember "ajp://10.0.0.11:8009" route=s1
+    ProxySet stickysession=JSESSIONID|jsessionid
+</Proxy>
+ProxyPass "/app" "balancer://c/app"
+-- s1/server.xml --
+<Server port="8005"><Service name="Catalina">
+  <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11" secret="a-long-word"/>
+  <Engine name="Catalina" defaultHost="localhost"><Host name="localhost"/></Engine>
+</Service></Server>`,
+		Good: `-- httpd.conf --
+<Proxy "balancer://c">
+    BalancerMember "ajp://10.0.0.11:8009" route=s1
+    ProxySet stickysession=JSESSIONID|jsessionid
+</Proxy>
+ProxyPass "/app" "balancer://c/app"
+-- s1/server.xml --
+<Server port="8005"><Service name="Catalina">
+  <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11" secret="a-long-word"/>
+  <Engine name="Catalina" defaultHost="localhost" jvmRoute="s1"><Host name="localhost"/></Engine>
+</Service></Server>`,
+		Notes:  "Only with stickysession, and not when httpd sets the cookie itself. Up to Tomcat 10.0 a start script may set -DjvmRoute: one that is among the files counts, and the finding is likely, not certain; since 10.1 T609 speaks about it.",
 		Source: "Cluster how-to; mod_proxy_balancer, \"Details on load balancer stickyness\".",
 	},
 	Check: func(p *lint.Pass) {

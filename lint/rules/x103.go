@@ -10,11 +10,31 @@ import (
 var jvmRouteWithoutRoute = &lint.Rule{
 	ID: "X103", Name: "jvmroute-without-route", Severity: diag.Error, Confidence: diag.Certain, Category: lint.Sticky, Versions: everyBoth, Fixable: true,
 	Doc: lint.Doc{
-		What:   "The Tomcat behind a member has a jvmRoute, but the member has no route.",
-		Why:    "httpd reads the route from the session ID and finds no member that has it; sessions of that Tomcat move.",
-		Fix:    "Add route= with the jvmRoute to the member.",
-		Bad:    "BalancerMember \"ajp://10.0.0.11:8009\"\n# s1/server.xml: <Engine name=\"Catalina\" jvmRoute=\"s1\">",
-		Good:   "BalancerMember \"ajp://10.0.0.11:8009\" route=s1\n# s1/server.xml: <Engine name=\"Catalina\" jvmRoute=\"s1\">",
+		What: "The Tomcat behind a member has a jvmRoute, but the member has no route.",
+		Why:  "httpd reads the route from the session ID and finds no member that has it; sessions of that Tomcat move.",
+		Fix:  "Add route= with the jvmRoute to the member.",
+		Bad: `-- httpd.conf --
+<Proxy "balancer://c">
+    BalancerMember "ajp://10.0.0.11:8009"
+    ProxySet stickysession=JSESSIONID|jsessionid
+</Proxy>
+ProxyPass "/app" "balancer://c/app"
+-- s1/server.xml --
+<Server port="8005"><Service name="Catalina">
+  <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11" secret="a-long-word"/>
+  <Engine name="Catalina" defaultHost="localhost" jvmRoute="s1"><Host name="localhost"/></Engine>
+</Service></Server>`,
+		Good: `-- httpd.conf --
+<Proxy "balancer://c">
+    BalancerMember "ajp://10.0.0.11:8009" route=s1
+    ProxySet stickysession=JSESSIONID|jsessionid
+</Proxy>
+ProxyPass "/app" "balancer://c/app"
+-- s1/server.xml --
+<Server port="8005"><Service name="Catalina">
+  <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11" secret="a-long-word"/>
+  <Engine name="Catalina" defaultHost="localhost" jvmRoute="s1"><Host name="localhost"/></Engine>
+</Service></Server>`,
 		Notes:  "Only with stickysession, and not when httpd sets the cookie itself or the parameter is misspelt (H005).",
 		Source: "mod_proxy_balancer; 25 of 45 public balancer files read have no route.",
 	},

@@ -15,17 +15,39 @@ var noStickiness = &lint.Rule{
 		What: "Several Tomcats stand behind a balancer that has neither routes nor stickysession.",
 		Why:  "Every request may hit another node. Without replication each has its own session; with asynchronous replication requests overtake the session.",
 		Fix:  "Add route= to the members, jvmRoute to the Engines and stickysession=JSESSIONID|jsessionid to the balancer.",
-		Bad: `<Proxy "balancer://c">
+		Bad: `-- httpd.conf --
+<Proxy "balancer://c">
     BalancerMember "ajp://10.0.0.11:8009"
     BalancerMember "ajp://10.0.0.12:8009"
 </Proxy>
-# two server.xml with these addresses`,
-		Good: `<Proxy "balancer://c">
+ProxyPass "/app" "balancer://c/app"
+-- s1/server.xml --
+<Server port="8005"><Service name="Catalina">
+  <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11" secret="a-long-word"/>
+  <Engine name="Catalina" defaultHost="localhost"><Host name="localhost"/></Engine>
+</Service></Server>
+-- s2/server.xml --
+<Server port="8005"><Service name="Catalina">
+  <Connector port="8009" protocol="AJP/1.3" address="10.0.0.12" secret="a-long-word"/>
+  <Engine name="Catalina" defaultHost="localhost"><Host name="localhost"/></Engine>
+</Service></Server>`,
+		Good: `-- httpd.conf --
+<Proxy "balancer://c">
     BalancerMember "ajp://10.0.0.11:8009" route=s1
     BalancerMember "ajp://10.0.0.12:8009" route=s2
     ProxySet stickysession=JSESSIONID|jsessionid
 </Proxy>
-# two server.xml with these addresses and jvmRoutes`,
+ProxyPass "/app" "balancer://c/app"
+-- s1/server.xml --
+<Server port="8005"><Service name="Catalina">
+  <Connector port="8009" protocol="AJP/1.3" address="10.0.0.11" secret="a-long-word"/>
+  <Engine name="Catalina" defaultHost="localhost" jvmRoute="s1"><Host name="localhost"/></Engine>
+</Service></Server>
+-- s2/server.xml --
+<Server port="8005"><Service name="Catalina">
+  <Connector port="8009" protocol="AJP/1.3" address="10.0.0.12" secret="a-long-word"/>
+  <Engine name="Catalina" defaultHost="localhost" jvmRoute="s2"><Host name="localhost"/></Engine>
+</Service></Server>`,
 		Notes:  "Silent when one member is active and the others are standby or disabled. An info when all nodes replicate synchronously (channelSendOptions 6).",
 		Source: "Cluster how-to: \"Make sure that your loadbalancer is configured for sticky session mode\".",
 	},

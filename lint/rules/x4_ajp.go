@@ -56,16 +56,6 @@ func connectorSecret(p *lint.Pass, l *model.Link) (string, diag.Span) {
 	return "", diag.Span{}
 }
 
-// extraAttr returns the attribute of that name, or nil.
-func extraAttr(list []*model.Attr, name string) *model.Attr {
-	for _, a := range list {
-		if a.Name == name {
-			return a
-		}
-	}
-	return nil
-}
-
 // cannotSend reports whether the httpd of the link is known to be too old to
 // send a secret; mod_jk always could.
 func cannotSend(p *lint.Pass, l *model.Link) (version string, too bool) {
