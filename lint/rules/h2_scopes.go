@@ -248,3 +248,15 @@ func h2Move(from, before diag.Span, message string) diag.Fix {
 	start := before.File.LineStart(before.Begin().Line)
 	return diag.Fix{Message: message, Safe: true, Edits: []diag.Edit{{Span: diag.At(before.File, start, start), New: text}, del}}
 }
+
+// conditional returns the condition, <IfModule> or the like, around a line of a
+// written file, nil when there is none.
+func (b h2Blocks) conditional(p *lint.Pass, at diag.Span) *httpd.Node {
+	b.same(p, at, at)
+	for n := b[at.File][at.Start]; n != nil; n = b[at.File][n.Span.Start] {
+		if strings.HasPrefix(strings.ToLower(n.Name), "if") {
+			return n
+		}
+	}
+	return nil
+}

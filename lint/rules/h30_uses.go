@@ -14,7 +14,7 @@ import (
 type h30Front struct {
 	fe      *model.FrontEnd
 	scopes  []h2Scope
-	uses    [][]h30Use       // parallel to scopes
+	uses    [][]h30Use      // parallel to scopes
 	used    map[string]bool // names that any server uses, in lower case
 	dynamic bool            // some use names its balancer only for a request
 	members map[string]bool // names that have members in some server
