@@ -58,10 +58,7 @@ func h1Config(p *lint.Pass, fe *model.FrontEnd) *httpd.Config {
 // there: a file that was not read may hold it; and a list without any module
 // that each httpd has is that of a server with others compiled in.
 func h1Absent(p *lint.Pass, fe *model.FrontEnd, f *lint.Finding) {
-	if absence(p) > 0 {
-		f.Lower++
-		f.Severity = diag.Warning
-	}
+	h1Unread(p, f)
 	for _, m := range fe.Modules {
 		switch m.Name.V {
 		case "authz_core_module", "authz_host_module", "unixd_module", "mime_module", "dir_module", "alias_module", "log_config_module":
@@ -72,6 +69,15 @@ func h1Absent(p *lint.Pass, fe *model.FrontEnd, f *lint.Finding) {
 		}
 	}
 	f.Lower++
+}
+
+// h1Unread makes a warning of a finding, one step less sure, while an Include
+// could not be read that may hold the LoadModule line.
+func h1Unread(p *lint.Pass, f *lint.Finding) {
+	if absence(p) > 0 {
+		f.Lower++
+		f.Severity = diag.Warning
+	}
 }
 
 // h1Debian reports whether the modules come from Debian's packages, which have

@@ -27,8 +27,9 @@ ProxyPass "/app" "balancer://c/app"`,
 		Source: "mod_proxy, BalancerMember; proxy_balancer_pre_request in modules/proxy/mod_proxy_balancer.c. Tried with httpd 2.4.71.",
 	},
 	Check: func(p *lint.Pass) {
+		view := h2Views()
 		for _, sv := range p.Servers() {
-			balancers := h2Visible(sv)
+			balancers := view(sv)
 			for _, m := range sv.Mappings {
 				if h2IsPass(m) {
 					h2PathTwice(p, balancers, m.At, m.Target)
@@ -45,30 +46,56 @@ ProxyPass "/app" "balancer://c/app"`,
 	},
 }
 
-// h2Visible maps the names of the balancers that a server can use, in lower case,
-// to them. A balancer with members comes before one without; the main server's
-// are inherited unless BalancerInherit and ProxyPassInherit are both Off
+// h2View finds the balancers that a server can use by their names in lower case.
+type h2View struct{ own, main map[string]*model.Balancer }
+
+// get returns the balancer; one with members comes before one without, and the
+// main server's before the server's own.
+func (v h2View) get(name string) *model.Balancer {
+	if b := v.main[name]; b != nil && len(b.Members) > 0 {
+		return b
+	}
+	if b := v.own[name]; b != nil {
+		return b
+	}
+	return v.main[name]
+}
+
+// h2Views makes the views of servers; those of the main servers are made once.
+func h2Views() func(lint.Server) h2View {
+	mains := map[*model.Server]map[string]*model.Balancer{}
+	return func(sv lint.Server) h2View {
+		main := sv.FrontEnd.Main
+		if main == nil || sv.Main || !h2Inherits(sv) {
+			return h2View{own: h2ByName(sv.Balancers)}
+		}
+		if mains[main] == nil {
+			mains[main] = h2ByName(main.Balancers)
+		}
+		return h2View{own: h2ByName(sv.Balancers), main: mains[main]}
+	}
+}
+
+// h2Inherits reports whether a virtual host sees the balancers of the main
+// server: unless BalancerInherit and ProxyPassInherit are both Off
 // (merge_proxy_config in modules/proxy/mod_proxy.c).
-func h2Visible(sv lint.Server) map[string]*model.Balancer {
-	out := map[string]*model.Balancer{}
-	take := func(list []*model.Balancer) {
-		for _, b := range list {
-			key := strings.ToLower(b.Name.V)
-			if old := out[key]; old == nil || len(old.Members) == 0 {
-				out[key] = b
-			}
-		}
+func h2Inherits(sv lint.Server) bool {
+	main := sv.FrontEnd.Main
+	return main != nil && (sv.BalancerInherit.Or(main.BalancerInherit.Or(true)) || sv.PassInherit.Or(main.PassInherit.Or(true)))
+}
+
+func h2ByName(list []*model.Balancer) map[string]*model.Balancer {
+	if len(list) == 0 {
+		return nil
 	}
-	if main := sv.FrontEnd.Main; main != nil && !sv.Main {
-		if sv.BalancerInherit.Or(main.BalancerInherit.Or(true)) || sv.PassInherit.Or(main.PassInherit.Or(true)) {
-			take(main.Balancers)
-		}
+	out := make(map[string]*model.Balancer, len(list))
+	for _, b := range list {
+		out[strings.ToLower(b.Name.V)] = b
 	}
-	take(sv.Balancers)
 	return out
 }
 
-func h2RewritesTwice(p *lint.Pass, balancers map[string]*model.Balancer, r *model.Rewrite) {
+func h2RewritesTwice(p *lint.Pass, balancers h2View, r *model.Rewrite) {
 	if r == nil {
 		return
 	}
@@ -79,9 +106,9 @@ func h2RewritesTwice(p *lint.Pass, balancers map[string]*model.Balancer, r *mode
 	}
 }
 
-func h2PathTwice(p *lint.Pass, balancers map[string]*model.Balancer, line diag.Span, target model.String) {
+func h2PathTwice(p *lint.Pass, balancers h2View, line diag.Span, target model.String) {
 	name, dynamic, ok := h2BalancerName(target.V)
-	b := balancers[name]
+	b := balancers.get(name)
 	if !ok || dynamic || b == nil {
 		return
 	}

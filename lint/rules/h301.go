@@ -24,35 +24,38 @@ ProxyPass "/app" "balancer://myclustr/app"`,
     BalancerMember "ajp://10.0.0.11:8009"
 </Proxy>
 ProxyPass "/app" "balancer://mycluster/app"`,
-		Notes:  "Names compare without case, and without the path of the section's name. Virtual hosts see the balancers of the main server, but not those of each other. One finding per server and name. A warning while an Include could not be read; silent with mod_cluster, BalancerPersist On or growth=, which bring members at run time, and where H209 or H303 speaks about the balancer.",
+		Notes:  "Names compare without case, and without the path of the section's name. Virtual hosts see the balancers of the main server, but not those of each other. One finding per server and name. A warning while an Include could not be read; less sure without LoadModule lines; silent with mod_cluster, BalancerPersist On or growth=, which bring members at run time, and where H209 or H303 speaks about the balancer.",
 		Source: "ap_proxy_get_balancer and merge_proxy_config in modules/proxy; message AH01171. Tried with httpd 2.4.71.",
 	},
 	Check: func(p *lint.Pass) {
+		view := h2Views()
 		for _, f := range h30Fronts(p) {
 			if f.grows {
 				continue
 			}
 			for i, sc := range f.scopes {
-				h30Undefined(p, f, sc, f.uses[i])
+				h30Undefined(p, f, i, sc, view)
 			}
 		}
 	},
 }
 
-func h30Undefined(p *lint.Pass, f *h30Front, sc h2Scope, uses []h30Use) {
+func h30Undefined(p *lint.Pass, f *h30Front, i int, sc h2Scope, view func(lint.Server) h2View) {
+	uses := f.uses[i]
 	if len(uses) == 0 {
 		return
 	}
-	visible := h2Visible(sc.Server)
+	visible := view(sc.Server)
 	misnamed := h30Misnamed(f.fe.Main, sc.Server.Server)
 	byName := map[string][]h30Use{}
 	var names []string
 	for _, u := range uses {
-		b := visible[u.name]
+		b := visible.get(u.name)
 		switch {
 		case b != nil && (len(b.Members) > 0 || b.Growth.V > 0):
 		case b != nil && h30Tag(b) && !f.members[u.name]: // H303
-		case misnamed[u.name]:
+		case misnamed[u.name], f.lines[i][u.name]:
+		case f.lines[0][u.name] && h2Inherits(sc.Server): // of the main server, with lines that httpd refuses
 		default:
 			if byName[u.name] == nil {
 				names = append(names, u.name)
@@ -65,18 +68,18 @@ func h30Undefined(p *lint.Pass, f *h30Front, sc h2Scope, uses []h30Use) {
 	}
 }
 
-func h30Missing(p *lint.Pass, f *h30Front, name string, uses []h30Use, visible map[string]*model.Balancer) lint.Finding {
+func h30Missing(p *lint.Pass, f *h30Front, name string, uses []h30Use, visible h2View) lint.Finding {
 	out := lint.Finding{At: uses[0].at}
-	if absence(p) > 0 {
-		out.Lower, out.Severity = 1, diag.Warning
-	}
+	h30Absent(p, f.fe, &out)
 	for _, u := range uses[1:] {
 		out.Related = append(out.Related, lint.Related(u.line.Head(), "named here as well"))
 	}
 	var defined []string
-	for key, b := range visible {
-		if len(b.Members) > 0 {
-			defined = append(defined, key)
+	for _, list := range []map[string]*model.Balancer{visible.own, visible.main} {
+		for key, b := range list {
+			if len(b.Members) > 0 {
+				defined = append(defined, key)
+			}
 		}
 	}
 	slices.Sort(defined)
@@ -84,6 +87,11 @@ func h30Missing(p *lint.Pass, f *h30Front, name string, uses []h30Use, visible m
 		out.Message = fmt.Sprintf("`balancer://%s` has no members here", name)
 		for _, sc := range f.scopes {
 			for _, b := range sc.Balancers {
+				if strings.EqualFold(b.Name.V, name) && len(b.Members) > 0 && sc.Main {
+					out.Message += fmt.Sprintf(": BalancerInherit is Off, so this server does not see the one of the main server (%s); define it here", b.At.Short())
+					out.Related = append(out.Related, lint.Related(b.At.Head(), "defined here"))
+					return out
+				}
 				if strings.EqualFold(b.Name.V, name) && len(b.Members) > 0 {
 					out.Message += fmt.Sprintf(": it is defined in another virtual host (%s), which this server does not see; define it outside of the virtual hosts", b.At.Short())
 					out.Related = append(out.Related, lint.Related(b.At.Head(), "defined here"))
@@ -98,7 +106,7 @@ func h30Missing(p *lint.Pass, f *h30Front, name string, uses []h30Use, visible m
 		out.Message = fmt.Sprintf("`balancer://%s` has no members anywhere; define it with `<Proxy \"balancer://%s\">` and BalancerMember lines", name, name)
 		return out
 	}
-	b := visible[near]
+	b := visible.get(near)
 	out.Message = fmt.Sprintf("`balancer://%s` has no members anywhere; did you mean `balancer://%s` (%s)?", name, b.Name.V, b.At.Short())
 	out.Related = append(out.Related, lint.Related(b.At.Head(), "the balancer that is defined"))
 	fix := diag.Fix{Message: "write balancer://" + b.Name.V, Safe: h30Distance1(name, near)}

@@ -23,7 +23,7 @@ var unusedBalancer = &lint.Rule{
     BalancerMember "ajp://10.0.0.22:8009"
 </Proxy>
 ProxyPass "/old" "balancer://old/old"`,
-		Notes:  "ProxyPass, ProxyPassMatch, RewriteRule and SetHandler proxy: use a balancer, and so does any other directive that names its URL, save ProxyPassReverse. Silent while an Include could not be read, and when a rule builds the name of the balancer out of the request. Less sure when the files send nothing anywhere.",
+		Notes:  "ProxyPass, ProxyPassMatch, RewriteRule and SetHandler proxy: use a balancer, and so does any other directive that names its URL, save ProxyPassReverse. Silent while an Include could not be read, and when a rule builds the name of the balancer out of the request. Less sure without LoadModule lines. Balancers of mod_jk are not looked at.",
 		Source: "Review practice.",
 	},
 	Check: func(p *lint.Pass) {
@@ -38,7 +38,7 @@ ProxyPass "/old" "balancer://old/old"`,
 			for _, sc := range f.scopes {
 				for _, b := range sc.Balancers {
 					name := strings.ToLower(b.Name.V)
-					if len(b.Members) == 0 || f.used[name] || strings.ContainsAny(name, " \t=*?[") {
+					if len(b.Members) == 0 || f.used[name] || !h30OfHttpd(b) || strings.ContainsAny(name, " \t=*?[") {
 						continue
 					}
 					if diag.Suggest(name, near) != "" {
@@ -48,9 +48,7 @@ ProxyPass "/old" "balancer://old/old"`,
 						At: b.At.Head(), Subject: b,
 						Message: fmt.Sprintf("`balancer://%s` is defined but nothing sends requests to it; delete it, or add a ProxyPass", b.Name.V),
 					}
-					if len(f.used) == 0 {
-						r.Lower = 1
-					}
+					h30Absent(p, f.fe, &r)
 					p.Report(r)
 				}
 			}

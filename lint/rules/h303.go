@@ -25,7 +25,7 @@ ProxyPass "/app" "balancer://c/app"`,
     ProxySet lbmethod=byrequests
 </Proxy>
 ProxyPass "/app" "balancer://c/app"`,
-		Notes:  "Members may stand elsewhere in the front end. Silent with growth= or BalancerPersist On, and with mod_cluster, which add members at run time; when the section has an IncludeOptional; and where H209 speaks about the balancer. A warning when nothing uses the balancer, or when an Include could not be read.",
+		Notes:  "Members may stand elsewhere in the front end. Silent with growth= or BalancerPersist On, and with mod_cluster, which add members at run time; when the section has an IncludeOptional, or an Include that could not be read; and where H209 speaks about the balancer. A warning when nothing uses the balancer, or when an Include could not be read.",
 		Source: "Message AH01171 in modules/proxy/mod_proxy_balancer.c.",
 	},
 	Check: func(p *lint.Pass) {
@@ -61,9 +61,7 @@ func h30ReportEmpty(p *lint.Pass, f *h30Front, sc h2Scope, b *model.Balancer) {
 	if !f.used[strings.ToLower(b.Name.V)] {
 		r.Severity = diag.Warning
 	}
-	if absence(p) > 0 {
-		r.Severity, r.Lower = diag.Warning, 1
-	}
+	h30Absent(p, f.fe, &r)
 	p.Report(r)
 }
 
@@ -80,7 +78,7 @@ func h30InSection(p *lint.Pass, front int, tag diag.Span) (commented []string, o
 			}
 			httpd.Walk(n.Children, func(c *httpd.Node) bool {
 				switch {
-				case c.Is("IncludeOptional"), c.Is("Use"):
+				case c.Is("IncludeOptional"), c.Is("Use"), c.Is("Include") && absence(p) > 0:
 					optional = true
 				case c.Kind == httpd.Comment:
 					words := strings.Fields(strings.TrimLeft(c.Span.Text(), "# \t"))

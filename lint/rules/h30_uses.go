@@ -14,11 +14,12 @@ import (
 type h30Front struct {
 	fe      *model.FrontEnd
 	scopes  []h2Scope
-	uses    [][]h30Use      // parallel to scopes
-	used    map[string]bool // names that any server uses, in lower case
-	dynamic bool            // some use names its balancer only for a request
-	members map[string]bool // names that have members in some server
-	grows   bool            // members may come at run time: BalancerPersist, mod_cluster
+	uses    [][]h30Use        // parallel to scopes
+	used    map[string]bool   // names that any server uses, in lower case
+	dynamic bool              // some use names its balancer only for a request
+	members map[string]bool   // names that have members in some server
+	lines   []map[string]bool // parallel to scopes: names with BalancerMember lines, right or wrong
+	grows   bool              // members may come at run time: BalancerPersist, mod_cluster
 }
 
 // h30Use is one directive that sends requests to a balancer.
@@ -40,10 +41,16 @@ func h30Fronts(p *lint.Pass) []*h30Front {
 		f := out[len(out)-1]
 		f.scopes = append(f.scopes, sc)
 		var uses []h30Use
+		lines := map[string]bool{}
 		for _, n := range sc.Nodes {
 			uses = f.look(n, uses)
+			if n.Is("BalancerMember") {
+				if name, ok := h2MemberBalancer(n); ok {
+					lines[name], f.members[name] = true, true
+				}
+			}
 		}
-		f.uses = append(f.uses, uses)
+		f.uses, f.lines = append(f.uses, uses), append(f.lines, lines)
 		for _, b := range sc.Balancers {
 			if len(b.Members) > 0 {
 				f.members[strings.ToLower(b.Name.V)] = true
@@ -85,6 +92,23 @@ func (f *h30Front) look(n *httpd.Node, uses []h30Use) []h30Use {
 		}
 	}
 	return uses
+}
+
+// h30Absent weakens a finding that rests on a balancer or its use not being
+// there: an Include that could not be read may hold it, and files without any
+// LoadModule line are a part of a configuration as a rule.
+func h30Absent(p *lint.Pass, fe *model.FrontEnd, f *lint.Finding) {
+	switch {
+	case absence(p) > 0:
+		f.Lower, f.Severity = f.Lower+1, diag.Warning
+	case len(fe.Modules) == 0:
+		f.Lower++
+	}
+}
+
+// h30OfHttpd reports whether a balancer was written for mod_proxy, not for mod_jk.
+func h30OfHttpd(b *model.Balancer) bool {
+	return b.At.File == nil || !strings.HasSuffix(strings.ToLower(b.At.File.Name), ".properties")
 }
 
 // h30Tag reports whether the balancer has a <Proxy> section.
