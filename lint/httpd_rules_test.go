@@ -113,7 +113,7 @@ func TestHTTPDRules(t *testing.T) {
 		{"other path", "<Proxy balancer://c>\nBalancerMember http://h:80/app\n</Proxy>\nProxyPass /a balancer://c/application\n", ""},
 		{"path twice from a host", "<Proxy balancer://c>\nBalancerMember http://h:80/app\n</Proxy>\n<VirtualHost *:80>\n<Location /app>\nProxyPass balancer://c/app\n</Location>\n</VirtualHost>\n", "H210:6:warning"},
 		{"undefined in a rule", c + "ProxyPass /a balancer://c/a\nRewriteEngine On\nRewriteRule ^/b(/.*)$ balancer://d/b$1 [P]\n", "H301:7:error"},
-		{"undefined in SetHandler", "<Location /a>\nSetHandler proxy:balancer://d\n</Location>\n", "H301:2:error"},
+		{"undefined in SetHandler", "<Location /a>\nSetHandler proxy:balancer://d\n</Location>\n", "H301:2:warning"},
 		{"of another host", "<VirtualHost *:80>\n" + c + "ProxyPass / balancer://c/\n</VirtualHost>\n<VirtualHost *:81>\nProxyPass / balancer://c/\n</VirtualHost>\n", "H301:9:error"},
 		{"of the main server", c + "<VirtualHost *:80>\nProxyPass / balancer://C/\n</VirtualHost>\n", ""},
 		{"not inherited", c + "ProxyPass /a balancer://c/a\n<VirtualHost *:80>\nBalancerInherit Off\nProxyPassInherit Off\nProxyPass /b balancer://c/b\n</VirtualHost>\n", "H301:9:error"},

@@ -20,7 +20,7 @@ var slotmemModuleMissing = &lint.Rule{
 	Check: func(p *lint.Pass) {
 		for _, fe := range p.Setup.FrontEnds {
 			version, sure := p.HTTPDVersion(fe)
-			if !p.Rule.Versions.HTTPD.Contains(version) || fe.HasModule("slotmem_shm_module") {
+			if !p.Rule.Versions.HTTPD.Contains(version) || fe.HasModule("slotmem_shm_module") || !h1Known(p, fe) {
 				continue
 			}
 			for _, m := range fe.Modules {

@@ -7,6 +7,7 @@ import (
 
 	"clowder/lint"
 	"clowder/parse/diag"
+	"clowder/parse/model"
 )
 
 var lbmethods = []string{"byrequests", "bytraffic", "bybusyness", "heartbeat"}
@@ -36,10 +37,14 @@ LoadModule lbmethod_byrequests_module modules/mod_lbmethod_byrequests.so
 }
 
 func checkLBMethod(p *lint.Pass) {
+	knows := map[*model.FrontEnd]bool{}
+	for _, fe := range p.Setup.FrontEnds {
+		knows[fe] = h1Known(p, fe)
+	}
 	for _, sv := range p.Servers() {
 		fe := sv.FrontEnd
 		version, sure := p.HTTPDVersion(fe)
-		if !fe.HasModule("proxy_balancer_module") || !p.Rule.Versions.HTTPD.Contains(version) {
+		if !knows[fe] || !fe.HasModule("proxy_balancer_module") || !p.Rule.Versions.HTTPD.Contains(version) {
 			continue
 		}
 		for _, b := range sv.Balancers {

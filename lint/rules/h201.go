@@ -41,40 +41,20 @@ ProxyPass "/" "balancer://c/"
 }
 
 func checkShadowedHandlers(p *lint.Pass) {
+	compiled := map[string]*regexp.Regexp{}
 	for _, sv := range p.Servers() {
-		var mappings []*model.Mapping // made when a section asks for them
 		for _, sec := range sv.Sections {
 			if !localHandler(sec.Settings.Handler.V) || sec.Mapping != nil {
 				continue
 			}
-			if mappings == nil {
-				mappings = passOrder(sv)
-			}
 			for _, loc := range locations(sec) {
-				if by, sure := shadow(sv, mappings, loc); by != nil && !noProxy(p, sv, sec, loc) {
+				if by, sure := shadow(sv, compiled, loc); by != nil && !noProxy(p, sv, sec, loc) {
 					reportShadow(p, sec, loc, by, sure)
 					break
 				}
 			}
 		}
 	}
-}
-
-// passOrder returns the mappings that a server asks, in their order:
-// merge_proxy_config in mod_proxy.c puts the main server's before those of a
-// virtual host, ProxyPassInherit Off or not.
-func passOrder(sv lint.Server) []*model.Mapping {
-	main := sv.FrontEnd.Main
-	if main == nil || sv.Main {
-		return sv.Mappings
-	}
-	var out []*model.Mapping
-	for _, m := range main.Mappings {
-		if !m.Own.V {
-			out = append(out, m)
-		}
-	}
-	return append(out, sv.Mappings...)
 }
 
 func reportShadow(p *lint.Pass, sec *model.Section, loc string, by *model.Mapping, sure bool) {
@@ -135,43 +115,57 @@ func locations(sec *model.Section) []string {
 // shadow returns the mapping that takes a request for the location, nil when
 // none does or an exclusion comes first; sure is false when it rests on another
 // section or a regular expression.
-func shadow(sv lint.Server, mappings []*model.Mapping, loc string) (by *model.Mapping, sure bool) {
-	sections := sv.Sections
+func shadow(sv lint.Server, compiled map[string]*regexp.Regexp, loc string) (by *model.Mapping, sure bool) {
+	// Per-directory mappings are asked before those of the server; the last section
+	// that covers the URL counts, and those of the main server come first.
+	sections := [][]*model.Section{sv.Sections}
 	if main := sv.FrontEnd.Main; !sv.Main && main != nil {
-		sections = append(main.Sections[:len(main.Sections):len(main.Sections)], sections...)
+		sections = append(sections, main.Sections)
 	}
-	for _, sec := range slices.Backward(sections) {
-		// Per-directory mappings are asked before those of the server; the last
-		// section that covers the URL counts.
-		if sec.Mapping != nil && sec.Kind.V == "Location" && covers(sec.Path.V, loc) {
-			if sec.Mapping.Excludes() {
-				return nil, true
+	for _, list := range sections {
+		for _, sec := range slices.Backward(list) {
+			if sec.Mapping != nil && sec.Kind.V == "Location" && covers(sec.Path.V, loc) {
+				if sec.Mapping.Excludes() {
+					return nil, true
+				}
+				return sec.Mapping, false
 			}
-			return sec.Mapping, false
 		}
 	}
 	if by := rewritten(sv, loc); by != nil {
 		return by, false
 	}
-	for _, m := range mappings {
-		if unknown(m.Path.V) {
-			continue
-		}
-		hit := false
-		if m.Regex.V {
-			re, err := regexp.Compile(m.Path.V)
-			hit = err == nil && re.MatchString(loc)
-		} else {
-			hit = covers(m.Path.V, loc)
-		}
-		if hit && m.Excludes() {
-			return nil, true
-		}
-		if hit {
+	// merge_proxy_config in mod_proxy.c puts the mappings of the main server before
+	// those of a virtual host, ProxyPassInherit Off or not.
+	lists := [][]*model.Mapping{sv.Mappings}
+	if main := sv.FrontEnd.Main; !sv.Main && main != nil {
+		lists = [][]*model.Mapping{main.Mappings, sv.Mappings}
+	}
+	for i, list := range lists {
+		for _, m := range list {
+			if i+1 < len(lists) && m.Own.V || unknown(m.Path.V) || !takes(m, compiled, loc) {
+				continue
+			}
+			if m.Excludes() {
+				return nil, true
+			}
 			return m, !m.Regex.V
 		}
 	}
 	return nil, true
+}
+
+// takes reports whether the mapping matches the URL.
+func takes(m *model.Mapping, compiled map[string]*regexp.Regexp, url string) bool {
+	if !m.Regex.V {
+		return covers(m.Path.V, url)
+	}
+	re, seen := compiled[m.Path.V]
+	if !seen {
+		re, _ = regexp.Compile(m.Path.V)
+		compiled[m.Path.V] = re
+	}
+	return re != nil && re.MatchString(url)
 }
 
 // rewritten returns the RewriteRule with the flag P that takes the location, as a

@@ -24,7 +24,7 @@ ProxyPass "/app" "balancer://myclustr/app"`,
     BalancerMember "ajp://10.0.0.11:8009"
 </Proxy>
 ProxyPass "/app" "balancer://mycluster/app"`,
-		Notes:  "Names compare without case, and without the path of the section's name. Virtual hosts see the balancers of the main server, but not those of each other. One finding per server and name. A warning while an Include could not be read; less sure without LoadModule lines; silent with mod_cluster, BalancerPersist On or growth=, which bring members at run time, and where H209 or H303 speaks about the balancer.",
+		Notes:  "Names compare without case, and without the path of the section's name. Virtual hosts see the balancers of the main server, but not those of each other. One finding per server and name. A warning while an Include could not be read; less sure without LoadModule lines, and a warning when the files have no balancer at all besides; silent with mod_cluster, BalancerPersist On or growth=, which bring members at run time, and where H209 or H303 speaks about the balancer.",
 		Source: "ap_proxy_get_balancer and merge_proxy_config in modules/proxy; message AH01171. Tried with httpd 2.4.71.",
 	},
 	Check: func(p *lint.Pass) {
@@ -71,6 +71,9 @@ func h30Undefined(p *lint.Pass, f *h30Front, i int, sc h2Scope, view func(lint.S
 func h30Missing(p *lint.Pass, f *h30Front, name string, uses []h30Use, visible h2View) lint.Finding {
 	out := lint.Finding{At: uses[0].at}
 	h30Absent(p, f.fe, &out)
+	if len(f.fe.Modules) == 0 && len(f.members) == 0 {
+		out.Severity = diag.Warning // a part of a configuration; the balancers may be in another
+	}
 	for _, u := range uses[1:] {
 		out.Related = append(out.Related, lint.Related(u.line.Head(), "named here as well"))
 	}

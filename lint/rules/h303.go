@@ -29,6 +29,7 @@ ProxyPass "/app" "balancer://c/app"`,
 		Source: "Message AH01171 in modules/proxy/mod_proxy_balancer.c.",
 	},
 	Check: func(p *lint.Pass) {
+		tags := h30Tags(p)
 		for _, f := range h30Fronts(p) {
 			if f.grows {
 				continue
@@ -40,15 +41,15 @@ ProxyPass "/app" "balancer://c/app"`,
 					if len(b.Members) > 0 || f.members[name] || !h30Tag(b) || b.Growth.V > 0 || misnamed[name] || unknown(name) {
 						continue
 					}
-					h30ReportEmpty(p, f, sc, b)
+					h30ReportEmpty(p, f, tags, b)
 				}
 			}
 		}
 	},
 }
 
-func h30ReportEmpty(p *lint.Pass, f *h30Front, sc h2Scope, b *model.Balancer) {
-	commented, optional := h30InSection(p, sc.Index, b.At)
+func h30ReportEmpty(p *lint.Pass, f *h30Front, tags map[diag.Span]*httpd.Node, b *model.Balancer) {
+	commented, optional := h30InSection(p, tags[b.At])
 	if optional {
 		return
 	}
@@ -67,30 +68,40 @@ func h30ReportEmpty(p *lint.Pass, f *h30Front, sc h2Scope, b *model.Balancer) {
 
 // h30InSection looks at what the section holds in the file beside directives in
 // force: the URLs of members in comments, and whether it includes optional files.
-func h30InSection(p *lint.Pass, front int, tag diag.Span) (commented []string, optional bool) {
-	for _, t := range p.Configs[front].Trees {
-		if t.File != tag.File {
+func h30InSection(p *lint.Pass, tag *httpd.Node) (commented []string, optional bool) {
+	if tag == nil {
+		return nil, false
+	}
+	httpd.Walk(tag.Children, func(c *httpd.Node) bool {
+		switch {
+		case c.Is("IncludeOptional"), c.Is("Use"), c.Is("Include") && absence(p) > 0:
+			optional = true
+		case c.Kind == httpd.Comment:
+			words := strings.Fields(strings.TrimLeft(c.Span.Text(), "# \t"))
+			if len(words) > 1 && strings.EqualFold(words[0], "BalancerMember") && len(commented) < 4 {
+				commented = append(commented, "`"+strings.Trim(words[1], `"'`)+"`")
+			}
+		}
+		return true
+	})
+	return commented, optional
+}
+
+// h30Tags finds the <Proxy> sections of the files as they are written.
+func h30Tags(p *lint.Pass) map[diag.Span]*httpd.Node {
+	out := map[diag.Span]*httpd.Node{}
+	for _, cfg := range p.Configs {
+		if cfg == nil {
 			continue
 		}
-		httpd.Walk(t.Nodes, func(n *httpd.Node) bool {
-			if n.Span != tag {
-				return true
-			}
-			httpd.Walk(n.Children, func(c *httpd.Node) bool {
-				switch {
-				case c.Is("IncludeOptional"), c.Is("Use"), c.Is("Include") && absence(p) > 0:
-					optional = true
-				case c.Kind == httpd.Comment:
-					words := strings.Fields(strings.TrimLeft(c.Span.Text(), "# \t"))
-					if len(words) > 1 && strings.EqualFold(words[0], "BalancerMember") && len(commented) < 4 {
-						commented = append(commented, "`"+strings.Trim(words[1], `"'`)+"`")
-					}
+		for _, t := range cfg.Trees {
+			httpd.Walk(t.Nodes, func(n *httpd.Node) bool {
+				if n.Kind == httpd.Section && n.Is("Proxy") {
+					out[n.Span] = n
 				}
 				return true
 			})
-			return false
-		})
-		break
+		}
 	}
-	return commented, optional
+	return out
 }
