@@ -59,7 +59,12 @@ func h2Sharing(p *lint.Pass, sc h2Scope) {
 			workers[key] = &h2Worker{n, h2Params(args)}
 			continue
 		}
-		if old.node.Span != n.Span {
+		switch {
+		case n.Is("Proxy"), n.Is("ProxySet"): // sets the parameters of the worker that is there
+			for key, val := range h2Params(args) {
+				old.params[key] = val
+			}
+		case old.node.Span != n.Span:
 			h2ReportSharing(p, n, old, url, space, args)
 		}
 	}
@@ -93,6 +98,8 @@ func h2WorkerLine(n *httpd.Node) (space, url string, args []httpd.Arg) {
 		}
 	case n.Is("Proxy") && n.Kind == httpd.Section && len(n.Args) > 1 && !strings.ContainsAny(n.Arg(0), "*?["):
 		url, args = n.Arg(0), n.Args[1:]
+	case n.Is("ProxySet") && h2InSection(n) && n.Parent.Is("Proxy") && !strings.ContainsAny(n.Parent.Arg(0), "*?["):
+		url, args = strings.TrimPrefix(n.Parent.Arg(0), "proxy:"), n.Args
 	}
 	if s := h2Scheme(url); s == "" || s == "balancer" || unknown(url) {
 		return "", "", nil
@@ -143,8 +150,11 @@ func h2ReportSharing(p *lint.Pass, n *httpd.Node, old *h2Worker, url, space stri
 	member := strings.HasPrefix(space, "balancer://")
 	first, _ := h2TargetOf(old.node)
 	other := first.URL
-	if other == "" {
+	switch {
+	case old.node.Is("Proxy"):
 		other = old.node.Arg(0)
+	case old.node.Is("ProxySet"):
+		other = old.node.Parent.Arg(0)
 	}
 	if member && h2SameWorker(other) == h2SameWorker(url) {
 		return // H304
