@@ -28,6 +28,8 @@ var modulesOf = sync.OnceValue(func() map[string][]string {
 
 // builtIn are modules that are compiled in by Debian or by everybody, or whose
 // directives httpd 2.2 has in other modules, and the one that H106 speaks about.
+// The MPM of a foreign machine is not known, and so is what <IfModule !mpm_winnt>
+// around User means; therefore they count as loaded for any layout.
 var builtIn = map[string]bool{
 	"so": true, "watchdog": true, "log_config": true, "logio": true, "version": true, "unixd": true, "access_compat": true,
 }
@@ -40,14 +42,18 @@ var directiveModuleNotLoaded = &lint.Rule{
 		Fix:    "Load the module, or put the directive into <IfModule>.",
 		Bad:    "LoadModule proxy_module modules/mod_proxy.so\nRequestHeader set X-Forwarded-Proto \"https\"",
 		Good:   "LoadModule proxy_module modules/mod_proxy.so\nLoadModule headers_module modules/mod_headers.so\nRequestHeader set X-Forwarded-Proto \"https\"",
-		Notes:  "Only when the files hold at least one LoadModule line. Modules that are usually compiled in count as loaded. One finding per module.",
+		Notes:  "Only when the files hold LoadModule lines, and no folder of them is missing. Modules that are usually compiled in count as loaded. One finding per module.",
 		Source: "The module of each directive as httpd 2.4 -L prints it. Tried with httpd 2.4.71.",
 	},
 	Check: func(p *lint.Pass) {
 		said := map[*model.FrontEnd]map[string]bool{}
+		knows := map[*model.FrontEnd]bool{}
+		for _, fe := range p.Setup.FrontEnds {
+			knows[fe] = h1Known(p, fe)
+		}
 		for _, d := range p.Directives {
 			fe := d.FrontEnd
-			if len(fe.Modules) == 0 {
+			if !knows[fe] {
 				continue
 			}
 			mods := modulesOf()[strings.ToLower(d.Name)]

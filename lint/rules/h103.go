@@ -14,13 +14,13 @@ var slotmemModuleMissing = &lint.Rule{
 		Fix:    "Load mod_slotmem_shm.",
 		Bad:    "LoadModule proxy_balancer_module modules/mod_proxy_balancer.so",
 		Good:   "LoadModule slotmem_shm_module modules/mod_slotmem_shm.so\nLoadModule proxy_balancer_module modules/mod_proxy_balancer.so",
-		Notes:  "httpd 2.2 has no slotmem. mod_slotmem_plain does not do. Less sure when an Include could not be read.",
+		Notes:  "httpd 2.2 has no slotmem. mod_slotmem_plain does not do. A warning when an Include could not be read.",
 		Source: "Message AH01177 in modules/proxy/mod_proxy_balancer.c; Upgrading to 2.4. Tried with httpd 2.4.71.",
 	},
 	Check: func(p *lint.Pass) {
 		for _, fe := range p.Setup.FrontEnds {
 			version, sure := p.HTTPDVersion(fe)
-			if !p.Rule.Versions.HTTPD.Contains(version) || fe.HasModule("slotmem_shm_module") {
+			if !p.Rule.Versions.HTTPD.Contains(version) || fe.HasModule("slotmem_shm_module") || !h1Known(p, fe) {
 				continue
 			}
 			for _, m := range fe.Modules {
@@ -28,11 +28,12 @@ var slotmemModuleMissing = &lint.Rule{
 					continue
 				}
 				f := lint.Finding{
-					At: m.At, Lower: absence(p),
+					At:      m.At,
 					Message: "mod_proxy_balancer needs a slotmem provider in httpd 2.4; add `LoadModule slotmem_shm_module modules/mod_slotmem_shm.so`",
 					Detail:  "httpd -t does not notice, the server exits at start",
 					Fixes:   loadModule(fe, "slotmem_shm", m),
 				}
+				h1Unread(p, &f)
 				if !sure {
 					lint.Undeclared(&f, "httpd")
 				}

@@ -7,6 +7,7 @@ import (
 
 	"clowder/lint"
 	"clowder/parse/diag"
+	"clowder/parse/model"
 )
 
 var lbmethods = []string{"byrequests", "bytraffic", "bybusyness", "heartbeat"}
@@ -29,17 +30,21 @@ LoadModule lbmethod_byrequests_module modules/mod_lbmethod_byrequests.so
 <Proxy "balancer://c">
     BalancerMember "ajp://10.0.0.11:8009"
 </Proxy>`,
-		Notes:  "Checked per balancer: byrequests is not needed when every balancer chooses another method. In httpd 2.2 the methods are inside mod_proxy_balancer. Silent when mod_proxy_balancer is not loaded by these files.",
+		Notes:  "Checked per balancer: byrequests is not needed when every balancer chooses another method. In httpd 2.2 the methods are inside mod_proxy_balancer. Silent when mod_proxy_balancer is not loaded by these files. A warning when an Include could not be read. Balancers of mod_jk are not looked at.",
 		Source: "Upgrading to 2.4; messages AH02432 and \"unknown lbmethod\" of mod_proxy_balancer. Tried with httpd 2.4.71.",
 	},
 	Check: checkLBMethod,
 }
 
 func checkLBMethod(p *lint.Pass) {
+	knows := map[*model.FrontEnd]bool{}
+	for _, fe := range p.Setup.FrontEnds {
+		knows[fe] = h1Known(p, fe)
+	}
 	for _, sv := range p.Servers() {
 		fe := sv.FrontEnd
 		version, sure := p.HTTPDVersion(fe)
-		if !fe.HasModule("proxy_balancer_module") || !p.Rule.Versions.HTTPD.Contains(version) {
+		if !knows[fe] || !fe.HasModule("proxy_balancer_module") || !p.Rule.Versions.HTTPD.Contains(version) {
 			continue
 		}
 		for _, b := range sv.Balancers {
@@ -47,10 +52,11 @@ func checkLBMethod(p *lint.Pass) {
 			if b.LBMethod.IsWritten() {
 				name, at, how = b.LBMethod.V, directiveOf(b.LBMethod.Span), ""
 			}
-			if len(b.Members) == 0 || unknown(name) || fe.HasModule("lbmethod_"+name+"_module") {
+			if len(b.Members) == 0 || unknown(name) || !h30OfHttpd(b) || fe.HasModule("lbmethod_"+name+"_module") {
 				continue
 			}
-			f := lint.Finding{At: at.Head(), Lower: absence(p), Subject: b}
+			f := lint.Finding{At: at.Head(), Subject: b}
+			h1Unread(p, &f)
 			if slices.Contains(lbmethods, name) {
 				f.Message = fmt.Sprintf("lbmethod `%s`%s needs `LoadModule lbmethod_%s_module modules/mod_lbmethod_%s.so`", name, how, name, name)
 				f.Fixes = loadModule(fe, "lbmethod_"+name, nil)

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"clowder/lint"
@@ -33,24 +34,21 @@ ProxyPass "/" "balancer://c/"
     SetHandler balancer-manager
     Require local
 </Location>`,
-		Notes:  "Silent for proxy: handlers, none and default-handler; when an earlier exclusion, ProxyPass ! inside the Location or SetEnvIf no-proxy (2.4.26) covers it; and across virtual hosts, except that they inherit the main server's ProxyPass. Only literal alternatives of LocationMatch are looked at.",
+		Notes:  "Silent for proxy: handlers, none and default-handler; when an earlier exclusion, ProxyPass ! inside the Location or SetEnvIf no-proxy (2.4.26) covers it; and across virtual hosts, except that the main server's ProxyPass lines come before their own, ProxyPassInherit Off or not. A RewriteRule [P] without conditions counts as well, less sure. Only literal alternatives of LocationMatch are looked at.",
 		Source: "mod_proxy, ProxyPass, \"!\"; proxy_trans in modules/proxy/mod_proxy.c. Tried with httpd 2.4.71: 503 from the proxy.",
 	},
 	Check: checkShadowedHandlers,
 }
 
 func checkShadowedHandlers(p *lint.Pass) {
+	compiled := map[string]*regexp.Regexp{}
 	for _, sv := range p.Servers() {
-		mappings := sv.Mappings
-		if main := sv.FrontEnd.Main; !sv.Main && main != nil && sv.PassInherit.Or(true) {
-			mappings = append(mappings[:len(mappings):len(mappings)], main.Mappings...)
-		}
 		for _, sec := range sv.Sections {
 			if !localHandler(sec.Settings.Handler.V) || sec.Mapping != nil {
 				continue
 			}
 			for _, loc := range locations(sec) {
-				if by, sure := shadow(sv, mappings, loc); by != nil && !noProxy(p, sv, sec, loc) {
+				if by, sure := shadow(sv, compiled, loc); by != nil && !noProxy(p, sv, sec, loc) {
 					reportShadow(p, sec, loc, by, sure)
 					break
 				}
@@ -60,9 +58,9 @@ func checkShadowedHandlers(p *lint.Pass) {
 }
 
 func reportShadow(p *lint.Pass, sec *model.Section, loc string, by *model.Mapping, sure bool) {
-	directive := "ProxyPass"
-	if by.Regex.V {
-		directive = "ProxyPassMatch"
+	directive := h2Name(by)
+	if strings.HasPrefix(strings.ToLower(strings.TrimLeft(by.At.Text(), " \t")), "rewriterule") {
+		directive = "RewriteRule"
 	}
 	f := lint.Finding{
 		At: sec.At.Head(), Subject: sec,
@@ -76,6 +74,10 @@ func reportShadow(p *lint.Pass, sec *model.Section, loc string, by *model.Mappin
 	}
 	if !sure {
 		f.Lower, f.Fixes = 1, nil
+	}
+	if directive == "RewriteRule" {
+		f.Message = fmt.Sprintf("`RewriteRule %s` (%s) sends `%s` to the backend, so `SetHandler %s` here is never reached; add `RewriteRule ^%s - [END]` before it",
+			by.Path.V, by.At.Short(), loc, sec.Settings.Handler.V, loc)
 	}
 	p.Report(f)
 }
@@ -113,35 +115,80 @@ func locations(sec *model.Section) []string {
 // shadow returns the mapping that takes a request for the location, nil when
 // none does or an exclusion comes first; sure is false when it rests on another
 // section or a regular expression.
-func shadow(sv lint.Server, mappings []*model.Mapping, loc string) (by *model.Mapping, sure bool) {
-	for _, sec := range sv.Sections {
-		// Per-directory mappings are asked before those of the server.
-		if sec.Mapping != nil && sec.Kind.V == "Location" && covers(sec.Path.V, loc) {
-			if sec.Mapping.Excludes() {
-				return nil, true
+func shadow(sv lint.Server, compiled map[string]*regexp.Regexp, loc string) (by *model.Mapping, sure bool) {
+	// Per-directory mappings are asked before those of the server; the last section
+	// that covers the URL counts, and those of the main server come first.
+	sections := [][]*model.Section{sv.Sections}
+	if main := sv.FrontEnd.Main; !sv.Main && main != nil {
+		sections = append(sections, main.Sections)
+	}
+	for _, list := range sections {
+		for _, sec := range slices.Backward(list) {
+			if sec.Mapping != nil && sec.Kind.V == "Location" && covers(sec.Path.V, loc) {
+				if sec.Mapping.Excludes() {
+					return nil, true
+				}
+				return sec.Mapping, false
 			}
-			return sec.Mapping, false
 		}
 	}
-	for _, m := range mappings {
-		if unknown(m.Path.V) {
-			continue
-		}
-		hit := false
-		if m.Regex.V {
-			re, err := regexp.Compile(m.Path.V)
-			hit = err == nil && re.MatchString(loc)
-		} else {
-			hit = covers(m.Path.V, loc)
-		}
-		if hit && m.Excludes() {
-			return nil, true
-		}
-		if hit {
+	if by := rewritten(sv, loc); by != nil {
+		return by, false
+	}
+	// merge_proxy_config in mod_proxy.c puts the mappings of the main server before
+	// those of a virtual host, ProxyPassInherit Off or not.
+	lists := [][]*model.Mapping{sv.Mappings}
+	if main := sv.FrontEnd.Main; !sv.Main && main != nil {
+		lists = [][]*model.Mapping{main.Mappings, sv.Mappings}
+	}
+	for i, list := range lists {
+		for _, m := range list {
+			if i+1 < len(lists) && m.Own.V || unknown(m.Path.V) || !takes(m, compiled, loc) {
+				continue
+			}
+			if m.Excludes() {
+				return nil, true
+			}
 			return m, !m.Regex.V
 		}
 	}
 	return nil, true
+}
+
+// takes reports whether the mapping matches the URL.
+func takes(m *model.Mapping, compiled map[string]*regexp.Regexp, url string) bool {
+	if !m.Regex.V {
+		return covers(m.Path.V, url)
+	}
+	re, seen := compiled[m.Path.V]
+	if !seen {
+		re, _ = regexp.Compile(m.Path.V)
+		compiled[m.Path.V] = re
+	}
+	return re != nil && re.MatchString(url)
+}
+
+// rewritten returns the RewriteRule with the flag P that takes the location, as a
+// mapping, or nil. mod_rewrite is asked before mod_proxy. Rules with conditions
+// are left out, for these exclude such pages as a rule.
+func rewritten(sv lint.Server, loc string) *model.Mapping {
+	r := sv.Settings.Rewrite
+	if r == nil || !r.Engine.V {
+		return nil
+	}
+	for _, rule := range r.Rules {
+		re, err := regexp.Compile(strings.TrimPrefix(rule.Pattern.V, "!"))
+		if err != nil || len(rule.Conds) > 0 || re.MatchString(loc) == strings.HasPrefix(rule.Pattern.V, "!") {
+			continue
+		}
+		if rule.HasFlag("P", "proxy") {
+			return &model.Mapping{At: rule.At, Path: rule.Pattern, Target: rule.Target, Regex: model.Def(true)}
+		}
+		if rule.Target.V != "-" || rule.HasFlag("L", "last") || rule.HasFlag("END", "end") {
+			return nil
+		}
+	}
+	return nil
 }
 
 // covers reports whether a path of ProxyPass or Location matches the URL, as

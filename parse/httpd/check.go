@@ -21,7 +21,8 @@ func Check(c *Config) diag.List {
 }
 
 // CheckModules finds directives and parameters of stock modules that are not
-// loaded (H003, H108), one finding for each; lint has rules of these IDs that
+// loaded (H003, H108), one finding for each, and directives that 2.4 does not have
+// any more (H008); lint has rules of these IDs that know the version better and
 // say it once for each module.
 func CheckModules(c *Config) diag.List {
 	k := &checker{c: c, modulesOnly: true, foreign: c.hasForeignModule()}
@@ -86,12 +87,15 @@ func (k *checker) nodes(nodes []*Node, parent *Node) {
 // unknown reports a directive or section, key with its "<", that no stock
 // module has. Without a list of modules it may belong to one of others.
 func (k *checker) unknown(n *Node, key string) {
-	if !k.c.moduleList || k.modulesOnly {
+	name := strings.ToLower(n.Name)
+	if key[0] != '<' && RemovedIn24(name) {
+		if k.modulesOnly && !strings.HasPrefix(k.c.version, "2.2") {
+			k.add("H008", "directive-removed", diag.Error, n, "`%s` was removed in httpd 2.4", n.Name)
+		}
 		return
 	}
-	name := strings.ToLower(n.Name)
-	if removedIn24[name] && strings.HasPrefix(k.c.version, "2.2") || strings.HasPrefix(name, "jk") && k.c.HasModule("jk") {
-		return // of mod_jk, or of that version
+	if !k.c.moduleList || k.modulesOnly || strings.HasPrefix(name, "jk") && k.c.HasModule("jk") {
+		return
 	}
 	list, what, shown := directiveNames, "directive", n.Name
 	if key[0] == '<' {

@@ -80,8 +80,15 @@ func withWhere(w byte, more string) set {
 	return s
 }
 
-// removedIn24 are directives that httpd 2.2 had and 2.4 refuses.
-var removedIn24 = names(`AcceptMutex LockFile SSLMutex RewriteLog RewriteLogLevel CookieLog RewriteLock AuthzLDAPAuthoritative
+// RemovedIn24 reports whether httpd 2.2, or 2.3 on the way to 2.4, had the
+// directive and 2.4 refuses it. Case does not matter.
+func RemovedIn24(name string) bool {
+	return removedIn24[strings.ToLower(name)] && !isKnownDirective(name)
+}
+
+var removedIn24 = names(`AcceptMutex LockFile SSLMutex SSLStaplingMutex WatchdogMutexPath RewriteLog RewriteLogLevel CookieLog RewriteLock
+	DumpIOLogLevel SSIEnableAccess MaxRequestsPerThread Win32DisableAcceptEx MCacheMaxObjectCount MCacheMaxObjectSize
+	MCacheMaxStreamingBuffer MCacheMinObjectSize MCacheRemovalAlgorithm AuthzLDAPAuthoritative
 	AuthDefaultAuthoritative AuthzDefaultAuthoritative AuthzGroupFileAuthoritative AuthzUserAuthoritative AuthzOwnerAuthoritative
 	AuthzDBMAuthoritative AuthBasicAuthoritative CacheForceCompletion MCacheSize Compress NWSSLTrustedCerts`)
 
