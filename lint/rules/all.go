@@ -33,8 +33,11 @@ var All = append([]*lint.Rule{
 	duplicateJVMRoute,
 	noStickiness,
 	receiverPortShared,
+	receiverAutobindOverlap,
 	shutdownPortShared,
 	connectorPortShared,
+	portKindsCollide,
+	listenTakenByTomcat,
 }, lint.Meta()...)
 
 // Explain returns the documentation of the rule with that ID or name, or the
