@@ -38,6 +38,23 @@ var All = append([]*lint.Rule{
 	connectorPortShared,
 	portKindsCollide,
 	listenTakenByTomcat,
+	membershipGroupMismatch,
+	foreignNodesInGroup,
+	domainMismatch,
+	nodeNotClustered,
+	clusterLevelMismatch,
+	managerMismatch,
+	encryptionMismatch,
+	interceptorStackMismatch,
+	staticMemberPortMismatch,
+	staticMembersIncomplete,
+	staticUniqueidMismatch,
+	receiverOnLoopback,
+	allToAllTooWide,
+	hostNameDiffers,
+	versionsMixed,
+	distributableDiffers,
+	sendOptionsDiffer,
 }, lint.Meta()...)
 
 // Explain returns the documentation of the rule with that ID or name, or the

@@ -142,8 +142,8 @@ func IsLoopback(host string) bool {
 	return err == nil && a.IsLoopback()
 }
 
-// isWildcard reports whether a listener with that address takes every address.
-func isWildcard(address string) bool {
+// IsWildcard reports whether a listener with that address takes every address.
+func IsWildcard(address string) bool {
 	if address == "" || address == "*" {
 		return true
 	}
@@ -167,7 +167,7 @@ func hostKey(host string) string {
 func (n *Node) addresses() []string {
 	var out []string
 	add := func(v String) {
-		if v.IsWritten() && !isWildcard(v.V) && !strings.EqualFold(v.V, "auto") && !strings.Contains(v.V, "${") {
+		if v.IsWritten() && !IsWildcard(v.V) && !strings.EqualFold(v.V, "auto") && !strings.Contains(v.V, "${") {
 			out = append(out, hostKey(v.V))
 		}
 	}
@@ -338,7 +338,7 @@ func (l *Link) connector(n *Node) *Connector {
 		if n.EffectivePort(c.Port) != l.Port {
 			continue
 		}
-		if !isWildcard(c.Address.V) && hostKey(c.Address.V) == hostKey(l.Host) {
+		if !IsWildcard(c.Address.V) && hostKey(c.Address.V) == hostKey(l.Host) {
 			return c
 		}
 		if best == nil {
@@ -467,7 +467,7 @@ func (s *Setup) SameHost(a, b *Node) (bool, diag.Confidence) {
 // host and port exclude each other: an unset or wildcard address takes all, and
 // different addresses of the loopback network do not meet.
 func AddressesCollide(a, b string) bool {
-	if isWildcard(a) || isWildcard(b) {
+	if IsWildcard(a) || IsWildcard(b) {
 		return true
 	}
 	x, errX := netip.ParseAddr(strings.Trim(a, "[]"))
