@@ -175,11 +175,11 @@ var clusterCases = []struct {
 
 	{"encryption on one node only", balancers(two), []twin{{connector: on1, engine: cluster("", interceptor("EncryptInterceptor", `encryptionKey="00112233445566778899aabbccddeeff"`))}, {connector: on2, engine: cluster("")}}, nil, "X307 s2/server.xml:5"},
 	{"keys in two spellings, the default algorithm", balancers(two), []twin{
-		{connector: on1, engine: cluster("", interceptor("EncryptInterceptor", `encryptionKey="00112233445566778899AABBCCDDEEFF" encryptionAlgorithm="AES/CBC/PKCS5Padding"`))},
+		{connector: on1, engine: cluster("", interceptor("EncryptInterceptor", `encryptionKey="00112233445566778899AABBCCDDEEFF" encryptionAlgorithm="AES/GCM/NoPadding"`))},
 		{connector: on2, engine: cluster("", interceptor("EncryptInterceptor", `encryptionKey="00112233445566778899aabbccddeeff"`))},
 	}, nil, ""},
 	{"keys by property", balancers(two), []twin{{connector: on1, engine: cluster("", interceptor("EncryptInterceptor", `encryptionKey="${key}"`))}, {connector: on2, engine: cluster("", interceptor("EncryptInterceptor", `encryptionKey="${key}"`))}}, nil, ""},
-	{"another algorithm", balancers(two), []twin{{connector: on1, engine: cluster("", interceptor("EncryptInterceptor", `encryptionKey="${key}"`))}, {connector: on2, engine: cluster("", interceptor("EncryptInterceptor", `encryptionKey="${key}" encryptionAlgorithm="AES/GCM/NoPadding"`))}}, nil, "X307 s2/server.xml:6"},
+	{"another algorithm", balancers(two), []twin{{connector: on1, engine: cluster("", interceptor("EncryptInterceptor", `encryptionKey="${key}"`))}, {connector: on2, engine: cluster("", interceptor("EncryptInterceptor", `encryptionKey="${key}" encryptionAlgorithm="AES/CBC/PKCS5Padding"`))}}, nil, "X307 s2/server.xml:6"},
 
 	{"another order", balancers(two), []twin{
 		{connector: on1, engine: cluster("", interceptor("GzipInterceptor", ""), interceptor("FragmentationInterceptor", ""))},

@@ -89,7 +89,7 @@ var shutdownPortShared = &lint.Rule{
 }
 
 var connectorPortShared = &lint.Rule{
-	ID: "X204", Name: "connector-port-shared", Severity: diag.Error, Confidence: diag.Certain, Category: lint.Ports, Versions: everyBoth,
+	ID: "X204", Name: "connector-port-shared", Severity: diag.Error, Confidence: diag.Certain, Category: lint.Ports, Versions: everyBoth, Fixable: true,
 	Doc: lint.Doc{
 		What: "Two Tomcats on one host have connectors with the same port.",
 		Why:  "The second node starts without that connector, or not at all, depending on the version and bindOnInit; httpd reaches only the first.",
@@ -118,8 +118,10 @@ var connectorPortShared = &lint.Rule{
 		for _, n := range p.Setup.Nodes {
 			list = append(list, connectorListeners(n)...)
 		}
+		free := newPorts(p)
 		for _, c := range clashes(p, list) {
 			f := c.finding()
+			f.Fixes = moveConnector(p, c.b, free)
 			f.Message = fmt.Sprintf("port %d (%s) is also that of %s (%s) on the same host and address", c.b.port, c.b.what, c.a.node.Name.V, c.a.at.Short())
 			p.Report(f)
 		}
@@ -128,14 +130,43 @@ var connectorPortShared = &lint.Rule{
 
 // listener is one socket of a node.
 type listener struct {
-	node    *model.Node
-	address string
-	port    int
-	at      diag.Span
-	value   model.Int // where the port is written
-	what    string
-	span    int  // of a Receiver: how many ports it tries when the first is taken, 1 for none
-	open    bool // span is a ${...}
+	node      *model.Node
+	address   string
+	port      int
+	at        diag.Span
+	value     model.Int // where the port is written
+	what      string
+	span      int              // of a Receiver: how many ports it tries when the first is taken, 1 for none
+	connector *model.Connector // nil for other sockets
+	open      bool             // span is a ${...}
+}
+
+// moveConnector suggests another port for a connector together with the members
+// that go there; without such members nothing.
+func moveConnector(p *lint.Pass, b listener, free ports) []diag.Fix {
+	var edits []diag.Edit
+	var members []model.Link
+	for _, l := range p.Links() {
+		if l.Connector != nil && l.Connector == b.connector {
+			members = append(members, l)
+		}
+	}
+	if len(members) == 0 {
+		return nil
+	}
+	next := free.next(b.port)
+	for _, l := range members {
+		fix := portFix(l, next)
+		if fix == nil {
+			return nil
+		}
+		edits = append(edits, fix[0].Edits...)
+	}
+	fix := setPort(b, next)
+	if fix == nil {
+		return nil
+	}
+	return []diag.Fix{{Message: fmt.Sprintf("use port %d here and in httpd", next), Edits: append(edits, fix[0].Edits...)}}
 }
 
 // Default of the shutdown port, from StandardServer.
@@ -155,7 +186,7 @@ func connectorListeners(n *model.Node) []listener {
 	var out []listener
 	for _, c := range n.Connectors() {
 		if port := portOf(n, c.Port, c.At, 0); port > 0 && !unknown(c.Address.V) {
-			out = append(out, listener{node: n, address: c.Address.V, port: port, at: c.At.Head(), value: c.Port, what: connectorName(c)})
+			out = append(out, listener{node: n, address: c.Address.V, port: port, at: c.At.Head(), value: c.Port, what: connectorName(c), connector: c})
 		}
 	}
 	return out

@@ -85,7 +85,7 @@ ProxyPass "/app" "balancer://c/app"
     <Host name="localhost" appBase="webapps"></Host>
   </Engine>
 </Service></Server>`,
-		Notes:  "Hexadecimal keys are compared without case. ${...} of one name counts as equal; one against a written key is not judged. Keys are never printed. When most nodes agree, the others are reported.",
+		Notes:  "Hexadecimal keys are compared without case. ${...} of one name counts as equal; one against a written key is not judged. Keys are never printed. A missing algorithm is AES/GCM/NoPadding in 10.1.60 and AES/CBC/PKCS5Padding in older releases; without a declared version it is compared with another missing one only. When most nodes agree, the others are reported.",
 		Source: "Interceptor reference, EncryptInterceptor. Tried with Tomcat 10.1.60.",
 	},
 	Check: checkEncryption,
@@ -93,11 +93,14 @@ ProxyPass "/app" "balancer://c/app"
 
 func checkEncryption(p *lint.Pass) {
 	for _, g := range clusterGroups(p) {
+		if version, declared := p.TomcatVersion(g[0].Node); declared && !p.Rule.Versions.Tomcat.Contains(version) {
+			continue
+		}
 		reported := map[int]bool{}
 		for _, what := range []string{"", "encryptionAlgorithm", "encryptionKey"} {
-			ref, odd := oddOnes(len(g), func(i int) (string, bool) { return encryption(g[i].cluster, what) })
+			ref, odd := oddOnes(len(g), func(i int) (string, bool) { return encryption(p, g[i], what) })
 			for _, i := range odd {
-				if reported[i] || unknownSide(g[i].cluster, what) || unknownSide(g[ref].cluster, what) {
+				if reported[i] || unknownSide(p, g[i], what) || unknownSide(p, g[ref], what) {
 					continue
 				}
 				reported[i] = true
@@ -108,25 +111,56 @@ func checkEncryption(p *lint.Pass) {
 }
 
 func reportEncryption(p *lint.Pass, x, y peer, what string) {
-	subject := what
-	if what == "" {
-		subject = "the EncryptInterceptor (one node has it, the other has none)"
+	subject := what + " differs between %s and %s (%s)"
+	switch {
+	case what != "":
+	case interceptor(x.cluster, "EncryptInterceptor") == nil:
+		subject = "%s has no EncryptInterceptor, %s (%s) has one"
+	default:
+		subject = "%s has an EncryptInterceptor, %s (%s) has none"
 	}
 	reportPeer(p, x, y, lint.Finding{
-		At: encryptPlace(x.cluster),
-		Message: fmt.Sprintf("%s differs between %s and %s (%s): messages cannot be read, no replication; write the same on all nodes",
-			subject, x.Name.V, y.Name.V, encryptPlace(y.cluster).Short()),
+		At:      encryptPlace(x.cluster),
+		Message: fmt.Sprintf(subject, x.Name.V, y.Name.V, encryptPlace(y.cluster).Short()) + ": messages cannot be read, no replication; write the same on all nodes",
 		Related: []diag.Related{lint.Related(encryptPlace(y.cluster), "node "+y.Name.V)},
 	})
 }
 
-// defaultEncryption is EncryptInterceptor.DEFAULT_ENCRYPTION_ALGORITHM.
-const defaultEncryption = "AES/CBC/PKCS5Padding"
+// defaultEncryption is the encryptionAlgorithm of a node that writes none
+// (EncryptInterceptor.DEFAULT_ENCRYPTION_ALGORITHM, changed in 2026). 10.1.60
+// has the new one; where the version does not tell on which side of the change the
+// node is, the answer is a ${...}, which is compared with its like only.
+func defaultEncryption(p *lint.Pass, n *model.Node) string {
+	const before, since, open = "aes/cbc/pkcs5padding", "aes/gcm/nopadding", "${default}"
+	version, declared := p.TomcatVersion(n)
+	switch {
+	case !declared:
+		return open
+	case !lint.AtLeast(version, "9"):
+		return before
+	case lint.AtLeast(version, "11"):
+		return pick(version, "11.0.20", "11.0.30", before, since, open)
+	case lint.AtLeast(version, "10"):
+		return pick(version, "10.1.50", "10.1.60", before, since, open)
+	}
+	return pick(version, "9.0.110", "9.0.125", before, since, open)
+}
+
+// pick chooses by version: before below the first, since from the second on.
+func pick(version, first, second, before, since, between string) string {
+	switch {
+	case !lint.AtLeast(version, first):
+		return before
+	case lint.AtLeast(version, second):
+		return since
+	}
+	return between
+}
 
 // encryption returns one attribute of the cluster's EncryptInterceptor in a form
 // for comparison, or whether there is one for "".
-func encryption(c *model.Cluster, what string) (string, bool) {
-	i := interceptor(c, "EncryptInterceptor")
+func encryption(p *lint.Pass, x peer, what string) (string, bool) {
+	i := interceptor(x.cluster, "EncryptInterceptor")
 	if what == "" {
 		return fmt.Sprint(i != nil), true
 	}
@@ -137,7 +171,7 @@ func encryption(c *model.Cluster, what string) (string, bool) {
 	if a := i.Attribute(what); a != nil {
 		value = a.Value.V
 	} else if what == "encryptionAlgorithm" {
-		value = defaultEncryption
+		value = defaultEncryption(p, x.Node)
 	}
 	if !unknown(value) {
 		value = strings.ToLower(strings.TrimSpace(value))
@@ -145,8 +179,8 @@ func encryption(c *model.Cluster, what string) (string, bool) {
 	return value, true
 }
 
-func unknownSide(c *model.Cluster, what string) bool {
-	value, _ := encryption(c, what)
+func unknownSide(p *lint.Pass, x peer, what string) bool {
+	value, _ := encryption(p, x, what)
 	return what != "" && unknown(value)
 }
 

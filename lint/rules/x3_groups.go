@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"clowder/lint"
@@ -43,12 +44,13 @@ func nodeSets(p *lint.Pass) []nodeSet {
 	seen := map[string]bool{}
 	for _, b := range order {
 		s := nodeSet{balancer: b, conf: byBalancer[b]}
+		for n := range s.conf {
+			s.nodes = append(s.nodes, n)
+		}
+		slices.SortFunc(s.nodes, func(a, b *model.Node) int { return index[a] - index[b] })
 		key := strings.Builder{}
-		for _, n := range p.Setup.Nodes {
-			if _, ok := s.conf[n]; ok {
-				s.nodes = append(s.nodes, n)
-				fmt.Fprintf(&key, "%d ", index[n])
-			}
+		for _, n := range s.nodes {
+			fmt.Fprintf(&key, "%d ", index[n])
 		}
 		if k := strings.ToLower(b.Name.V) + " " + key.String(); !seen[k] {
 			seen[k] = true
