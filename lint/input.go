@@ -2,6 +2,7 @@ package lint
 
 import (
 	"strings"
+	"sync"
 
 	"clowder/parse/diag"
 	"clowder/parse/httpd"
@@ -35,6 +36,7 @@ type facts struct {
 	*Input
 	links []model.Link
 	hosts *model.Hosts
+	memo  sync.Map // of Pass.Once
 }
 
 func newFacts(in *Input) *facts {

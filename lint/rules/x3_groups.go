@@ -22,6 +22,13 @@ type peer struct {
 // nodeSets returns the distinct sets of nodes behind the balancers, each in the
 // order of the setup, and how sure it is that a node is behind the balancer.
 func nodeSets(p *lint.Pass) []nodeSet {
+	return p.Once("nodeSets", func() any { return makeNodeSets(p) }).([]nodeSet)
+}
+
+func makeNodeSets(p *lint.Pass) []nodeSet {
+	if len(p.Setup.Nodes) < 2 {
+		return nil
+	}
 	index := map[*model.Node]int{}
 	for i, n := range p.Setup.Nodes {
 		index[n] = i
@@ -88,6 +95,10 @@ func (u nodeUnion) join(a, b *model.Node) {
 // that are in their multicast group. A balancer over several clusters on purpose
 // (see [splitOnPurpose]) gives several groups.
 func clusterGroups(p *lint.Pass) [][]peer {
+	return p.Once("clusterGroups", func() any { return makeGroups(p) }).([][]peer)
+}
+
+func makeGroups(p *lint.Pass) [][]peer {
 	sets := nodeSets(p)
 	u, conf := nodeUnion{}, map[*model.Node]diag.Confidence{}
 	for _, s := range sets {
@@ -103,23 +114,7 @@ func clusterGroups(p *lint.Pass) [][]peer {
 			u.join(first, n)
 		}
 	}
-	byGroup := map[string]*model.Node{}
-	for _, balanced := range []bool{true, false} {
-		for _, n := range p.Setup.Nodes {
-			c := tribesCluster(n)
-			if c == nil || (conf[n] > 0) != balanced {
-				continue
-			}
-			key, ok := mcastGroup(c)
-			switch first := byGroup[key]; {
-			case !ok:
-			case first == nil:
-				byGroup[key] = n
-			case !balanced:
-				u.join(first, n)
-			}
-		}
-	}
+	joinByGroup(p, u, conf)
 	byRoot := map[*model.Node][]peer{}
 	var roots []*model.Node
 	for _, n := range p.Setup.Nodes {
@@ -142,6 +137,27 @@ func clusterGroups(p *lint.Pass) [][]peer {
 		out = append(out, splitOnPurpose(p, sets, byRoot[r])...)
 	}
 	return out
+}
+
+// joinByGroup joins the nodes behind no balancer with the others of their multicast group.
+func joinByGroup(p *lint.Pass, u nodeUnion, conf map[*model.Node]diag.Confidence) {
+	byGroup := map[string]*model.Node{}
+	for _, balanced := range []bool{true, false} {
+		for _, n := range p.Setup.Nodes {
+			c := tribesCluster(n)
+			if c == nil || (conf[n] > 0) != balanced {
+				continue
+			}
+			key, ok := mcastGroup(c)
+			switch first := byGroup[key]; {
+			case !ok:
+			case first == nil:
+				byGroup[key] = n
+			case !balanced:
+				u.join(first, n)
+			}
+		}
+	}
 }
 
 // splitOnPurpose takes a group apart by multicast group when each part has two
@@ -345,9 +361,9 @@ func oddOnes(n int, value func(int) (string, bool)) (ref int, odd []int) {
 }
 
 // reportPeer adds a finding about peer x in comparison with y, weaker when it is not
-// sure that both belong together.
+// sure that both belong together. A node that contradicts itself is given twice.
 func reportPeer(p *lint.Pass, x, y peer, f lint.Finding) {
-	if min(x.conf, y.conf) < diag.Certain {
+	if x.Node != y.Node && min(x.conf, y.conf) < diag.Certain {
 		if f.Severity == 0 && p.Rule.Severity == diag.Error {
 			f.Severity = diag.Warning
 		}
