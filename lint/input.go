@@ -2,6 +2,7 @@ package lint
 
 import (
 	"strings"
+	"sync"
 
 	"clowder/parse"
 	"clowder/parse/diag"
@@ -42,6 +43,7 @@ type facts struct {
 	*Input
 	links []model.Link
 	hosts *model.Hosts
+	memo  sync.Map // of Pass.Once
 }
 
 func newFacts(in *Input) *facts {

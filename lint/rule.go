@@ -8,6 +8,8 @@
 package lint
 
 import (
+	"sync"
+
 	"clowder/parse/diag"
 	"clowder/parse/model"
 )
@@ -143,6 +145,14 @@ func (p *Pass) Links() []model.Link { return p.facts.links }
 
 // Hosts says which nodes share a machine, computed once per run.
 func (p *Pass) Hosts() *model.Hosts { return p.facts.hosts }
+
+// Once returns what f makes; it is called once per run for each key and its answer
+// shared by all rules, which must not change it. f must not use the pass it is
+// called from to report.
+func (p *Pass) Once(key string, f func() any) any {
+	made, _ := p.facts.memo.LoadOrStore(key, sync.OnceValue(f))
+	return made.(func() any)()
+}
 
 // trim takes the blanks at both ends off a span: trees keep them, people want the
 // first letter.

@@ -11,6 +11,7 @@ import (
 
 var distributableMissing = &lint.Rule{
 	ID: "T406", Name: "distributable-missing", Severity: diag.Error, Confidence: diag.Certain, Category: lint.Cluster, Versions: everyTomcat, Fixable: true,
+	YieldsTo: []string{"X316"},
 	Doc: lint.Doc{
 		What: "The web.xml of an application has no <distributable/>, and the server has a Cluster.",
 		Why:  "Tomcat gives a cluster manager only to applications that say they are distributable. The sessions of this one stay on their node, and no line in any log says so.",
@@ -31,7 +32,7 @@ var distributableMissing = &lint.Rule{
 			}
 			seen[a.doc] = true
 			f := lint.Finding{
-				At: a.doc.Root.Tag.Head(), Subject: a.Context,
+				At: a.doc.Root.Tag.Head(), Subject: a.doc,
 				Message: fmt.Sprintf("%s has no <distributable/> in web.xml: its sessions stay on one node although there is a Cluster (%s), and Tomcat says nothing; add it", a.title(), a.cluster.At.Short()),
 				Related: []diag.Related{lint.Related(a.cluster.At.Head(), "the Cluster")},
 			}
@@ -126,12 +127,12 @@ var fragmentNotDistributable = &lint.Rule{
 				continue
 			}
 			for _, fr := range fragments[a.dir] {
-				if seen[fr.doc] || child(fr.doc.Root, "distributable") != nil || !takes(a.doc.Root, fr.doc.Root) || !scanned(p, a.node, fr.jar) {
+				if seen[fr.doc] || child(fr.doc.Root, "distributable") != nil || !takesFragment(a.doc.Root, fr.doc.Root) || !scanned(p, a.node, fr.jar) {
 					continue
 				}
 				seen[fr.doc] = true
 				p.Report(lint.Finding{
-					At: fr.doc.Root.Tag.Head(), Subject: a.Context,
+					At: fr.doc.Root.Tag.Head(), Subject: a.doc,
 					Message: fmt.Sprintf("%s has a web-fragment.xml without <distributable/>: that turns replication off for %s without a word, although its web.xml has it (%s); add it to the fragment, or leave the fragment out by <absolute-ordering> in web.xml", fr.jar, a.title(), a.distributable.Tag.Short()),
 					Related: []diag.Related{lint.Related(a.distributable.Tag, "web.xml is distributable")},
 				})
@@ -140,8 +141,8 @@ var fragmentNotDistributable = &lint.Rule{
 	},
 }
 
-// takes reports whether a web.xml lets a fragment in.
-func takes(web, fragment *tomcat.Element) bool {
+// takesFragment reports whether a web.xml lets a fragment in.
+func takesFragment(web, fragment *tomcat.Element) bool {
 	if a := web.Attr("metadata-complete"); a != nil && strings.EqualFold(strings.TrimSpace(a.Value), "true") {
 		return false
 	}

@@ -87,7 +87,7 @@ ProxyPass "/app" "balancer://c/app"
 				}
 			}
 		}
-		for _, group := range clusterGroups(p) {
+		for _, group := range multicastGroups(p) {
 			first := map[string]*model.Node{}
 			for _, n := range group {
 				jvm := engineRoute(n)

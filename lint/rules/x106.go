@@ -100,7 +100,7 @@ func cookieGroups(p *lint.Pass) [][]*model.Node {
 		sort.Slice(g, func(i, j int) bool { return rank[g[i]] < rank[g[j]] })
 		out = append(out, g)
 	}
-	return append(out, clusterGroups(p)...)
+	return append(out, multicastGroups(p)...)
 }
 
 func compareCookies(p *lint.Pass, group []*model.Node, names *cookieNames, said map[diag.Span]bool) {

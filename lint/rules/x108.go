@@ -154,9 +154,9 @@ func groupOf(c *model.Cluster) string {
 	return group + " " + domain
 }
 
-// clusterGroups returns the nodes that find each other by multicast, in the order
+// multicastGroups returns the nodes that find each other by multicast, in the order
 // of the setup.
-func clusterGroups(p *lint.Pass) [][]*model.Node {
+func multicastGroups(p *lint.Pass) [][]*model.Node {
 	index := map[string]int{}
 	var out [][]*model.Node
 	for _, n := range p.Setup.Nodes {

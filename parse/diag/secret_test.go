@@ -16,7 +16,7 @@ func TestHideSecrets(t *testing.T) {
 		`<Connector keystorePass="xy"/>`:                                      `<Connector keystorePass="**"/>`,
 		`<Interceptor encryptionKey="00ff"/>`:                                 `<Interceptor encryptionKey="****"/>`,
 		`worker.s1.secret=abc`:                                                `worker.s1.secret=***`,
-		`<Connector secret="é"/>`:                                        `<Connector secret="**"/>`,
+		`<Connector secret="é"/>`:                                             `<Connector secret="**"/>`,
 		`ProxyPass "/secret" "http://h/secret"`:                               `ProxyPass "/secret" "http://h/secret"`,
 	} {
 		if got := HideSecrets(in); got != want {

@@ -142,8 +142,8 @@ func IsLoopback(host string) bool {
 	return err == nil && a.IsLoopback()
 }
 
-// isWildcard reports whether a listener with that address takes every address.
-func isWildcard(address string) bool {
+// IsWildcard reports whether a listener with that address takes every address.
+func IsWildcard(address string) bool {
 	if address == "" || address == "*" {
 		return true
 	}
@@ -167,7 +167,7 @@ func hostKey(host string) string {
 func (n *Node) addresses() []string {
 	var out []string
 	add := func(v String) {
-		if v.IsWritten() && !isWildcard(v.V) && !strings.EqualFold(v.V, "auto") && !strings.Contains(v.V, "${") {
+		if v.IsWritten() && !IsWildcard(v.V) && !strings.EqualFold(v.V, "auto") && !strings.Contains(v.V, "${") {
 			out = append(out, hostKey(v.V))
 		}
 	}
@@ -338,7 +338,7 @@ func (l *Link) connector(n *Node) *Connector {
 		if n.EffectivePort(c.Port) != l.Port {
 			continue
 		}
-		if !isWildcard(c.Address.V) && hostKey(c.Address.V) == hostKey(l.Host) {
+		if !IsWildcard(c.Address.V) && hostKey(c.Address.V) == hostKey(l.Host) {
 			return c
 		}
 		if best == nil {
@@ -360,11 +360,15 @@ func containsNode(list []*Node, n *Node) bool {
 // Hosts answers which nodes run on one machine.
 type Hosts struct {
 	keys map[*Node]map[string]diag.Confidence
+
+	// linked holds the nodes that a front end reaches by loopback. For another one
+	// loopback among its keys only says that it listens there.
+	linked map[*Node]bool
 }
 
 // NewHosts prepares the answers from the setup and its links (see [Setup.Links]).
 func NewHosts(s *Setup, links []Link) *Hosts {
-	h := &Hosts{keys: make(map[*Node]map[string]diag.Confidence, len(s.Nodes))}
+	h := &Hosts{keys: make(map[*Node]map[string]diag.Confidence, len(s.Nodes)), linked: map[*Node]bool{}}
 	note := func(n *Node, key string, c diag.Confidence) {
 		m := h.keys[n]
 		if m == nil {
@@ -388,6 +392,7 @@ func NewHosts(s *Setup, links []Link) *Hosts {
 			continue
 		}
 		key := hostKey(l.Host)
+		h.linked[l.Node] = h.linked[l.Node] || key == "loopback"
 		if key == "loopback" && l.FrontEnd.Host.IsWritten() {
 			note(l.Node, hostKey(l.FrontEnd.Host.V), diag.Certain)
 		}
@@ -421,9 +426,11 @@ func (h *Hosts) Same(a, b *Node) (bool, diag.Confidence) {
 	if len(ka) == 0 || len(kb) == 0 {
 		return false, 0
 	}
+	// Every machine has a loopback address: it joins no nodes that are known to be elsewhere.
+	apart := !(h.linked[a] && h.linked[b]) && elsewhere(ka) && elsewhere(kb)
 	var best diag.Confidence
 	for k, c := range ka {
-		if d, ok := kb[k]; ok {
+		if d, ok := kb[k]; ok && !(apart && k == "loopback") {
 			best = max(best, min(c, d))
 		}
 	}
@@ -433,6 +440,23 @@ func (h *Hosts) Same(a, b *Node) (bool, diag.Confidence) {
 	return false, diag.Likely
 }
 
+// elsewhere reports whether the keys name more than loopback.
+func elsewhere(keys map[string]diag.Confidence) bool {
+	for k := range keys {
+		if !strings.HasPrefix(k, "loopback") {
+			return true
+		}
+	}
+	return false
+}
+
+// Has reports whether the address or name is one of the node's machine, and how
+// sure that is.
+func (h *Hosts) Has(n *Node, host string) (bool, diag.Confidence) {
+	c, ok := h.keys[n][hostKey(host)]
+	return ok, c
+}
+
 // SameHost reports whether both nodes run on one machine, and how sure that is.
 // Callers with many pairs use [NewHosts] once.
 func (s *Setup) SameHost(a, b *Node) (bool, diag.Confidence) {
@@ -440,7 +464,26 @@ func (s *Setup) SameHost(a, b *Node) (bool, diag.Confidence) {
 }
 
 // AddressesCollide reports whether two listeners with these addresses on one
-// host and port exclude each other: an unset or wildcard address takes all.
+// host and port exclude each other: an unset or wildcard address takes all, and
+// different addresses of the loopback network do not meet.
 func AddressesCollide(a, b string) bool {
-	return isWildcard(a) || isWildcard(b) || hostKey(a) == hostKey(b)
+	if IsWildcard(a) || IsWildcard(b) {
+		return true
+	}
+	x, errX := netip.ParseAddr(strings.Trim(a, "[]"))
+	y, errY := netip.ParseAddr(strings.Trim(b, "[]"))
+	switch {
+	case errX == nil && errY == nil:
+		return x.Unmap() == y.Unmap()
+	case errX == nil && IsLoopback(b):
+		return isLocalhost(x)
+	case errY == nil && IsLoopback(a):
+		return isLocalhost(y)
+	}
+	return hostKey(a) == hostKey(b)
+}
+
+// isLocalhost reports whether the name localhost means the address.
+func isLocalhost(a netip.Addr) bool {
+	return a == netip.IPv6Loopback() || a.Unmap() == netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
