@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"strings"
 
 	"clowder/lint"
 	"clowder/parse/diag"
@@ -43,6 +44,9 @@ ProxyPassReverse "/app" "http://10.0.0.11:8080/app"`,
 func checkReverse(p *lint.Pass, sv lint.Server, m mapped, b *backend, reverses *reverseIndex, keeper *hostKeeper) {
 	equal := samePath(m.Path.V, b.path)
 	ajp := b.only("ajp")
+	if !m.Regex.V && !strings.HasPrefix(m.Path.V, "/") {
+		return // matches nothing: H205
+	}
 	if ajp && (equal || m.Regex.V) || reverses.covers(m, b) {
 		return
 	}

@@ -2,11 +2,13 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"clowder/lint"
 	"clowder/parse/diag"
 	"clowder/parse/model"
+	"clowder/parse/tomcat"
 )
 
 var missingCookiePath = &lint.Rule{
@@ -38,11 +40,11 @@ ProxyPassReverseCookiePath "/shop-web" "/shop"`,
 			}
 			for _, m := range list {
 				b := ix.resolve(sv, m.Target.V)
-				if m.Regex.V || !b.any("http", "https", "h2", "h2c", "ajp") || unknown(m.Path.V+b.path) {
+				if m.Regex.V || !strings.HasPrefix(m.Path.V, "/") || !b.any("http", "https", "h2", "h2c", "ajp") || unknown(m.Path.V+b.path) {
 					continue
 				}
 				cookie := firstSegment(b.path)
-				if cookie == "/" || cookie == firstSegment(m.Path.V) || isFile(b.path) || cookieReaches(rules, cookie, m.Path.V) || contextCookie(p, cookie, m.Path.V) {
+				if cookie == "/" || cookie == firstSegment(m.Path.V) || isFile(b.path) || cookieReaches(rules, b.path, m.Path.V) || contextCookie(p, b.path, m.Path.V) {
 					continue
 				}
 				reportCookie(p, m, cookie)
@@ -103,26 +105,45 @@ func cookieRules(sv lint.Server) (rules map[string][]*model.Reverse, edited bool
 }
 
 // cookieReaches reports whether a line gives the cookie a path that the browser
-// sends it back for. A slash at the end, as old Tomcats wrote it, does.
-func cookieReaches(rules map[string][]*model.Reverse, cookie, public string) bool {
-	for _, from := range []string{cookie, cookie + "/", "/"} {
-		for _, r := range rules[from] {
-			rest := strings.TrimPrefix(cookie, from)
-			if from == cookie+"/" {
-				rest = ""
-			}
-			path := r.To.V + rest
-			if unknown(path) || covers(strings.TrimRight(path, "/"), public) {
-				return true
+// sends it back for. The context may be any beginning of the backend's path; a
+// slash at the cookie path's end, as old Tomcats wrote it, does no harm.
+func cookieReaches(rules map[string][]*model.Reverse, path, public string) bool {
+	if len(rules) == 0 {
+		return false
+	}
+	for _, cookie := range contextsOf(path) {
+		for _, from := range []string{cookie, cookie + "/", "/"} {
+			for _, r := range rules[from] {
+				to := r.To.V + strings.TrimPrefix(cookie, strings.TrimSuffix(from, "/"))
+				if from == "/" {
+					to = r.To.V + cookie[1:]
+				}
+				if unknown(to) || covers(strings.TrimRight(to, "/"), public) {
+					return true
+				}
 			}
 		}
 	}
 	return false
 }
 
-// contextCookie reports whether a known context at the path sets its cookie for
-// the public path.
-func contextCookie(p *lint.Pass, context, public string) bool {
+// contextsOf returns the context paths that a backend's path may belong to: its
+// beginnings up to each slash.
+func contextsOf(path string) []string {
+	path = "/" + strings.Trim(path, "/")
+	var out []string
+	for i := 1; i <= len(path); i++ {
+		if i == len(path) || path[i] == '/' {
+			out = append(out, path[:i])
+		}
+	}
+	return out
+}
+
+// contextCookie reports whether a known context of the backend's path, or a
+// context.xml that stands for all, sets its cookie for the public path.
+func contextCookie(p *lint.Pass, path, public string) bool {
+	contexts := contextsOf(path)
 	for _, n := range p.Setup.Nodes {
 		e := n.Engine()
 		if e == nil {
@@ -130,10 +151,18 @@ func contextCookie(p *lint.Pass, context, public string) bool {
 		}
 		for _, h := range e.Hosts {
 			for _, c := range h.Contexts {
-				if c.CookiePath.V != "" && (c.Path.V == context || !c.Path.IsSet()) && covers(strings.TrimRight(c.CookiePath.V, "/"), public) {
+				if c.CookiePath.V != "" && slices.Contains(contexts, c.Path.V) && covers(strings.TrimRight(c.CookiePath.V, "/"), public) {
 					return true
 				}
 			}
+		}
+	}
+	for _, d := range p.Docs {
+		if d.Kind() != tomcat.Context || !strings.HasSuffix(d.File.Name, "context.xml") || strings.Contains(d.File.Name, "META-INF") {
+			continue
+		}
+		if a := d.Root.Attr("sessionCookiePath"); a != nil && covers(strings.TrimRight(a.Value, "/"), public) {
+			return true
 		}
 	}
 	return false
