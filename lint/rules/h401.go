@@ -44,8 +44,8 @@ ProxyPassReverse "/app" "http://10.0.0.11:8080/app"`,
 func checkReverse(p *lint.Pass, sv lint.Server, m mapped, b *backend, reverses *reverseIndex, keeper *hostKeeper) {
 	equal := samePath(m.Path.V, b.path)
 	ajp := b.only("ajp")
-	if !m.Regex.V && !strings.HasPrefix(m.Path.V, "/") {
-		return // matches nothing: H205
+	if !m.Regex.V && !strings.HasPrefix(m.Path.V, "/") || p.ParserFound("H004", "", m.At) {
+		return // matches nothing: H205; or refused by httpd
 	}
 	if ajp && (equal || m.Regex.V) || reverses.covers(m, b) {
 		return

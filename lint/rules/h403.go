@@ -44,7 +44,7 @@ ProxyPassReverseCookiePath "/shop-web" "/shop"`,
 					continue
 				}
 				cookie := firstSegment(b.path)
-				if cookie == "/" || cookie == firstSegment(m.Path.V) || isFile(b.path) || cookieReaches(rules, b.path, m.Path.V) || contextCookie(p, b.path, m.Path.V) {
+				if cookie == "/" || cookie == firstSegment(m.Path.V) || isFile(b.path) || cookieReaches(rules, b.path, m.Path.V) || p.ParserFound("H004", "", m.At) || contextCookie(p, b.path, m.Path.V) {
 					continue
 				}
 				reportCookie(p, m, cookie)

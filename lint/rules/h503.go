@@ -46,6 +46,9 @@ func checkManager(p *lint.Pass, sv lint.Server, sec *model.Section) {
 
 // requireLocal is the fix that lets only this machine into a section.
 func requireLocal(p *lint.Pass, sv lint.Server, sec *model.Section) []diag.Fix {
+	if !written(sec.At, "<") {
+		return nil // made of a JkMount
+	}
 	line := "Require local"
 	if v, _ := p.HTTPDVersion(sv.FrontEnd); !lint.AtLeast(v, "2.4") {
 		next := eol(sec.At.File) + indentOf(sec.At.File, sec.At.Start) + "    "

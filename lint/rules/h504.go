@@ -40,7 +40,7 @@ var statusPageOpen = &lint.Rule{
 				shows := map[string]string{
 					"server-status": "it shows addresses and URLs of all requests",
 					"server-info":   "it shows the whole configuration",
-					"jk-status":     "it shows the workers and lets change them",
+					"jk-status":     "it shows the workers and can change them",
 				}[handler]
 				openPage(p, sv, sec, lint.Finding{
 					At: sec.At.Head(), Subject: sec,

@@ -34,7 +34,7 @@ var mixedAccessControl = &lint.Rule{
     SetHandler server-status
     Require local
 </Location>`,
-		Notes:  "Fires for both styles in one section, for a restricting old-style section around one with Require, and for an old-style section inside of one whose Require restricts. Silent for sections that cannot meet, for outer sections that let everybody in, and without mod_access_compat (H106).",
+		Notes:  "Fires for both styles in one section, for a restricting old-style section around one with Require, and for an old-style section inside of one whose Require restricts. An info when both let everybody in, as files for 2.2 and 2.4 say it. Require with users or groups is not new and does not count. Silent for sections that cannot meet, for outer sections that let everybody in, and without mod_access_compat (H106).",
 		Source: "Upgrading to 2.4 from 2.2, access control. Tried with httpd 2.4.71: 403 for localhost in the example of the guide.",
 	},
 	Check: func(p *lint.Pass) {
@@ -79,11 +79,15 @@ func reportMixed(p *lint.Pass, old, new *area, require *httpd.Node) {
 	if old != new {
 		loc = old.name() + " and " + new.name()
 	}
-	p.Report(lint.Finding{
+	f := lint.Finding{
 		At: at.Span, Subject: old.owner,
 		Message: fmt.Sprintf("2.2 style `%s %s` and `Require %s` (%s) both apply to %s; each must let the client in; use Require only", at.Name, words, strings.TrimSpace(require.Text()), require.Span.Short(), loc),
 		Related: []diag.Related{lint.Related(require.Span, "the new style")},
-	})
+	}
+	if old == new && old.open && orderOpen(&old.access) {
+		f.Severity = diag.Info // everybody is let in, in both languages
+	}
+	p.Report(f)
 }
 
 // areaIndex finds the areas with plain paths by server, kind and path.

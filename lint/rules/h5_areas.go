@@ -36,7 +36,7 @@ func areas(p *lint.Pass) []*area {
 	for i := range p.Directives {
 		d := &p.Directives[i]
 		old := d.Node.Is("Order") || d.Node.Is("Allow") || d.Node.Is("Deny")
-		if !old && !d.Node.Is("Require") {
+		if !old && (!d.Node.Is("Require") || asksForUser(d.Node)) {
 			continue
 		}
 		owner, vhost := ownerOf(d.Node)
@@ -54,6 +54,20 @@ func areas(p *lint.Pass) []*area {
 		a.add(d.Node, old)
 	}
 	return out
+}
+
+// asksForUser reports whether a Require line is about users and groups, which
+// httpd 2.2 had as well, beside Order and Allow.
+func asksForUser(n *httpd.Node) bool {
+	word := strings.ToLower(n.Arg(0))
+	if word == "not" {
+		word = strings.ToLower(n.Arg(1))
+	}
+	switch word {
+	case "all", "ip", "host", "forward-dns", "local", "env", "method", "expr":
+		return false
+	}
+	return true
 }
 
 // ownerOf returns the innermost section that has access rules of its own, and the

@@ -26,7 +26,7 @@ Listen 8443
 <VirtualHost *:8443>
     ServerName www.example.com
 </VirtualHost>`,
-		Notes:  "Silent for virtual hosts without a port, when one of several addresses is listened on, and when the files hold no Listen at all or include a file with ports that is not there (Debian's ports.conf). Less sure when another Include could not be read.",
+		Notes:  "Silent for virtual hosts without a port, when one of several addresses is listened on, and when the files hold no Listen at all or include a file with ports that is not there (Debian's ports.conf). Less sure when another Include could not be read, and for a lone file without ServerRoot and MPM, which may be a part of a configuration.",
 		Source: "httpd manual, Listen. Tried with httpd 2.4.71: -t says Syntax OK.",
 	},
 	Check: func(p *lint.Pass) {
@@ -111,7 +111,7 @@ func vhostPort(a string) (int, bool) {
 func reportClosed(p *lint.Pass, fe *model.FrontEnd, vh *model.Server, port int, fix bool) {
 	last := fe.Listens[len(fe.Listens)-1]
 	f := lint.Finding{
-		At: vh.At.Head(), Subject: vh, Lower: absence(p),
+		At: vh.At.Head(), Subject: vh, Lower: absence(p) + fragment(p, fe),
 		Message: fmt.Sprintf("no Listen for port %d: this virtual host is never reached; add `Listen %d` (the last one is at %s)", port, port, last.At.Short()),
 		Related: []diag.Related{lint.Related(last.At, "the last Listen")},
 	}
@@ -119,6 +119,25 @@ func reportClosed(p *lint.Pass, fe *model.FrontEnd, vh *model.Server, port int, 
 		f.Fixes = []diag.Fix{{Message: "listen on the port", Safe: true, Edits: []diag.Edit{lineAfter(last.At, fmt.Sprintf("Listen %d", port))}}}
 	}
 	p.Report(f)
+}
+
+// fragment is 1 for a front end of one file that does not look like the main
+// file of an httpd: that may have more Listen lines.
+func fragment(p *lint.Pass, fe *model.FrontEnd) int {
+	for i, f := range p.Setup.FrontEnds {
+		if f == fe && len(p.Configs[i].Files) > 1 {
+			return 0
+		}
+	}
+	if fe.ServerRoot.IsWritten() {
+		return 0
+	}
+	for _, m := range fe.Modules {
+		if strings.HasPrefix(m.Name.V, "mpm_") {
+			return 0
+		}
+	}
+	return 1
 }
 
 var duplicateListen = &lint.Rule{
