@@ -53,11 +53,10 @@ var legacyAccessControl = &lint.Rule{
 		for _, a := range list {
 			f := lint.Finding{At: a.at().Span, Subject: a.owner}
 			lines := requireFor(a)
-			write := "Require"
+			f.Message = "Order/Allow/Deny are kept for old files only; write the same with Require"
 			if len(lines) > 0 {
-				write = strings.Join(lines, "`, `")
+				f.Message = fmt.Sprintf("Order/Allow/Deny are kept for old files only; write `%s`", strings.Join(lines, "`, `"))
 			}
-			f.Message = fmt.Sprintf("Order/Allow/Deny are kept for old files only; write `%s`", write)
 			if len(lines) > 0 && sameParent(a) {
 				// One section alone would mix with the others.
 				f.Fixes = []diag.Fix{requireFix(a, lines, counts[a.fe] == fixable[a.fe])}

@@ -34,7 +34,7 @@ ProxyPass "/app" "ajp://10.0.0.11:8009/app" mapping=servlet`,
 		ix := newBalancerIndex()
 		var tomcats map[*model.Member]bool
 		for _, sv := range proxyServers(p) {
-			var mappings []*model.Mapping
+			var mappings *mappingIndex
 			for _, sec := range sv.Sections {
 				a := sec.Settings.Access
 				if !strings.HasPrefix(sec.Kind.V, "Location") || !hasAccess(a) || isOpen(a) || sec.Settings.Handler.IsWritten() {
@@ -45,12 +45,9 @@ ProxyPass "/app" "ajp://10.0.0.11:8009/app" mapping=servlet`,
 					continue
 				}
 				if mappings == nil {
-					mappings = sv.Mappings
-					if inherits(sv) {
-						mappings = append(mappings[:len(mappings):len(mappings)], sv.FrontEnd.Main.Mappings...)
-					}
+					mappings = newMappingIndex(sv)
 				}
-				m := takenBy(sv, sec, mappings, loc)
+				m := mappings.takenBy(loc)
 				if m == nil || m.Enc.V == "servlet" {
 					continue
 				}
@@ -86,43 +83,74 @@ func guardedPath(sec *model.Section) (string, bool) {
 	return loc, strings.HasPrefix(loc, "/") && !unknown(loc) && !hidden
 }
 
-// takenBy returns the mapping that hands the path over, of a strictly shorter
-// path; nil when it is excluded or not mapped.
-func takenBy(sv lint.Server, own *model.Section, mappings []*model.Mapping, loc string) *model.Mapping {
+// mappingIndex finds the mapping that takes a path without a look at all of them.
+type mappingIndex struct {
+	list     []*model.Mapping
+	byPath   map[string]int // path without its last slash → its first mapping
+	regex    []int
+	sections map[string]*model.Section // Locations with a ProxyPass of their own
+}
+
+func newMappingIndex(sv lint.Server) *mappingIndex {
+	ix := &mappingIndex{list: sv.Mappings, byPath: map[string]int{}, sections: map[string]*model.Section{}}
+	if inherits(sv) {
+		main := sv.FrontEnd.Main.Mappings
+		ix.list = append(main[:len(main):len(main)], sv.Mappings...)
+	}
+	for i, m := range ix.list {
+		path := strings.TrimRight(m.Path.V, "/")
+		if m.Regex.V {
+			ix.regex = append(ix.regex, i)
+		} else if _, ok := ix.byPath[path]; !ok {
+			ix.byPath[path] = i
+		}
+	}
 	for _, sec := range sv.Sections {
-		if sec.Mapping != nil && sec != own && sec.Kind.V == "Location" && covers(sec.Path.V, loc) && !samePath(sec.Path.V, loc) {
+		if sec.Mapping != nil && sec.Kind.V == "Location" {
+			ix.sections[strings.TrimRight(sec.Path.V, "/")] = sec
+		}
+	}
+	return ix
+}
+
+// takenBy returns the mapping that hands the path with a parameter over, of a
+// strictly shorter path; nil when it is excluded or not mapped.
+func (ix *mappingIndex) takenBy(loc string) *model.Mapping {
+	first := len(ix.list)
+	if i, ok := ix.byPath[loc]; ok && ix.list[i].Excludes() {
+		first = i
+	}
+	for path := loc; path != ""; {
+		path = path[:strings.LastIndexByte(path, '/')]
+		if sec := ix.sections[path]; sec != nil {
 			if sec.Mapping.Excludes() {
 				return nil
 			}
 			return sec.Mapping
 		}
-	}
-	for _, m := range mappings {
-		hit := false
-		if m.Regex.V {
-			re, err := regexp.Compile(m.Path.V)
-			hit = err == nil && (re.MatchString(loc) || re.MatchString(loc+"/x"))
-		} else {
-			hit = covers(m.Path.V, loc) || samePath(m.Path.V, loc)
+		if i, ok := ix.byPath[path]; ok {
+			first = min(first, i)
 		}
-		switch {
-		case !hit:
-		case m.Excludes() || !written(m.At, "ProxyPass"):
-			return nil
-		case m.Regex.V:
-			// It must take the path with the parameter too.
-			if re, err := regexp.Compile(m.Path.V); err != nil || !re.MatchString(loc+";x=1/x") {
-				return nil
-			}
-			return m
-		case samePath(m.Path.V, loc):
-			// Passed by the parameter; the next mapping that is shorter takes it.
+	}
+	for _, i := range ix.regex {
+		if i >= first {
+			break
+		}
+		m := ix.list[i]
+		re, err := regexp.Compile(m.Path.V)
+		if err != nil || !re.MatchString(loc) && !re.MatchString(loc+"/x") {
 			continue
-		default:
-			return m
 		}
+		if !m.Excludes() && !re.MatchString(loc+";x=1/x") {
+			return nil // it does not take the path with a parameter
+		}
+		first = i
+		break
 	}
-	return nil
+	if first == len(ix.list) || ix.list[first].Excludes() || !written(ix.list[first].At, "ProxyPass") {
+		return nil
+	}
+	return ix.list[first]
 }
 
 // knownTomcats returns the workers that lead to a Tomcat of the setup.

@@ -298,7 +298,7 @@ BalancerMember "balancer://c" "ajp://10.0.0.11:8009"
 				if m.section == nil || !ok {
 					continue
 				}
-				if b := ix.find(sv, name); b != nil && b.At == m.At {
+				if b := ix.find(sv, name); b != nil && b.At == m.Target.Span {
 					p.Report(lint.Finding{
 						At: m.At, Subject: b,
 						Message: fmt.Sprintf("balancer `%s` is defined inside `<Location>` and cannot be changed in the balancer manager (%s); define it with `<Proxy>` at the level of the server", b.Name.V, manager.At.Short()),
