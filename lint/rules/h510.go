@@ -32,7 +32,7 @@ ProxyPass "/app" "ajp://10.0.0.11:8009/app" mapping=servlet`,
 	},
 	Check: func(p *lint.Pass) {
 		ix := newBalancerIndex()
-		var tomcats map[*model.Member]bool
+		var tomcats map[*model.Server]map[string]bool
 		for _, sv := range proxyServers(p) {
 			var mappings *mappingIndex
 			for _, sec := range sv.Sections {
@@ -153,32 +153,31 @@ func (ix *mappingIndex) takenBy(loc string) *model.Mapping {
 	return ix.list[first]
 }
 
-// knownTomcats returns the workers that lead to a Tomcat of the setup.
-func knownTomcats(p *lint.Pass) map[*model.Member]bool {
-	out := map[*model.Member]bool{}
+// knownTomcats returns, for each server, the scheme://host:port of its workers and
+// members that lead to a Tomcat of the setup.
+func knownTomcats(p *lint.Pass) map[*model.Server]map[string]bool {
+	out := map[*model.Server]map[string]bool{}
 	for _, l := range p.Links() {
-		if l.Node != nil {
-			out[l.Member] = true
+		if l.Node == nil {
+			continue
 		}
+		if out[l.Server] == nil {
+			out[l.Server] = map[string]bool{}
+		}
+		base, _ := splitBackend(l.Member.URL.V)
+		out[l.Server][base] = true
 	}
 	return out
 }
 
-func reportBypass(p *lint.Pass, ix *balancerIndex, sv lint.Server, sec *model.Section, loc string, m *model.Mapping, tomcats map[*model.Member]bool) {
+func reportBypass(p *lint.Pass, ix *balancerIndex, sv lint.Server, sec *model.Section, loc string, m *model.Mapping, tomcats map[*model.Server]map[string]bool) {
 	b := ix.resolve(sv, m.Target.V)
-	tomcat := b.any("ajp")
-	members := []*model.Member(nil)
+	tomcat := b.any("ajp") || tomcats[sv.Server][b.base]
 	if b.balancer != nil {
-		members = b.balancer.Members
-	} else {
-		for _, w := range sv.Workers {
-			if base, _ := splitBackend(w.URL.V); base == b.base {
-				members = append(members, w)
-			}
+		for _, u := range b.urls {
+			base, _ := splitBackend(u)
+			tomcat = tomcat || tomcats[sv.Server][base] || tomcats[sv.FrontEnd.Main][base]
 		}
-	}
-	for _, w := range members {
-		tomcat = tomcat || tomcats[w]
 	}
 	if !tomcat && !b.any("http", "https", "h2", "h2c") {
 		return
