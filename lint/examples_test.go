@@ -200,3 +200,33 @@ func TestVariants(t *testing.T) {
 		})
 	}
 }
+
+// TestExampleFixes applies the first fix of each finding of a bad example of one
+// file: the finding is gone then, and no other warning or error has come.
+func TestExampleFixes(t *testing.T) {
+	for _, r := range rules.All {
+		files := r.Example(r.Doc.Bad)
+		if r.ID[0] == 'C' || len(files) != 1 {
+			continue
+		}
+		t.Run(r.ID, func(t *testing.T) {
+			o := parse.Options{HTTPD: cmp.Or(r.Doc.HTTPD, "2.4"), Tomcat: map[string]string{"": cmp.Or(r.Doc.Tomcat, "10.1")}}
+			before := lintFiles(t, files, o)
+			var edits []diag.Edit
+			for _, d := range before {
+				if d.ID == r.ID && len(d.Fixes) > 0 {
+					edits = append(edits, d.Fixes[0].Edits...)
+				}
+			}
+			if len(edits) == 0 {
+				t.Skip("no fix offered here")
+			}
+			text := string(apply([]byte(files[0].Text), edits))
+			for _, d := range lintFiles(t, []lint.ExampleFile{{Name: files[0].Name, Text: text}}, o) {
+				if d.ID == r.ID || d.Severity > diag.Info && !has(before, d.ID) {
+					t.Errorf("after the fix: %s %s: %s\n%s", d.Span.Short(), d.ID, d.Message, text)
+				}
+			}
+		})
+	}
+}

@@ -53,6 +53,8 @@ func requireLocal(p *lint.Pass, sv lint.Server, sec *model.Section) []diag.Fix {
 	if v, _ := p.HTTPDVersion(sv.FrontEnd); !lint.AtLeast(v, "2.4") {
 		next := eol(sec.At.File) + indentOf(sec.At.File, sec.At.Start) + "    "
 		line = "Order deny,allow" + next + "Deny from all" + next + "Allow from 127.0.0.1"
+	} else if !canRequire(sv.FrontEnd) {
+		return nil
 	}
 	e, ok := addToSection(sec.At, sec.Kind.V, line)
 	if !ok {

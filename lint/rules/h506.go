@@ -18,14 +18,18 @@ var legacyAccessControl = &lint.Rule{
 		What: "A section controls access with Order, Allow and Deny only.",
 		Why:  "httpd 2.4 has them for old files, through mod_access_compat. They are easily read the wrong way round and do not mix with Require.",
 		Fix:  "Write the same with Require.",
-		Bad: `LoadModule access_compat_module modules/mod_access_compat.so
+		Bad: `LoadModule authz_core_module modules/mod_authz_core.so
+LoadModule authz_host_module modules/mod_authz_host.so
+LoadModule access_compat_module modules/mod_access_compat.so
 <Location "/status">
     SetHandler server-status
     Order deny,allow
     Deny from all
     Allow from 10.0.0.0/24
 </Location>`,
-		Good: `LoadModule access_compat_module modules/mod_access_compat.so
+		Good: `LoadModule authz_core_module modules/mod_authz_core.so
+LoadModule authz_host_module modules/mod_authz_host.so
+LoadModule access_compat_module modules/mod_access_compat.so
 <Location "/status">
     SetHandler server-status
     Require ip 10.0.0.0/24
@@ -46,7 +50,7 @@ var legacyAccessControl = &lint.Rule{
 				continue
 			}
 			list = append(list, a)
-			if len(requireFor(a)) > 0 && sameParent(a) {
+			if len(requireFor(a)) > 0 && sameParent(a) && canRequire(a.fe) {
 				fixable[a.fe]++
 			}
 		}
@@ -57,7 +61,7 @@ var legacyAccessControl = &lint.Rule{
 			if len(lines) > 0 {
 				f.Message = fmt.Sprintf("Order/Allow/Deny are kept for old files only; write `%s`", strings.Join(lines, "`, `"))
 			}
-			if len(lines) > 0 && sameParent(a) {
+			if len(lines) > 0 && sameParent(a) && canRequire(a.fe) {
 				// One section alone would mix with the others.
 				f.Fixes = []diag.Fix{requireFix(a, lines, counts[a.fe] == fixable[a.fe])}
 			}

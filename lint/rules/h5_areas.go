@@ -142,6 +142,12 @@ func (a *area) name() string {
 	return "<" + a.owner.Name + " " + strings.TrimSpace(a.owner.RawArgs.Text()) + ">"
 }
 
+// canRequire reports whether the modules behind Require ip, host, local and all
+// are there, as far as is known.
+func canRequire(fe *model.FrontEnd) bool {
+	return !hasModules(fe) || fe.HasModule("authz_core_module") && fe.HasModule("authz_host_module")
+}
+
 // compatLoaded reports whether mod_access_compat is there, as far as is known.
 func compatLoaded(fe *model.FrontEnd) bool {
 	return !hasModules(fe) || fe.HasModule("access_compat_module")
