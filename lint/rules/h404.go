@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"clowder/lint"
@@ -30,9 +31,9 @@ ProxyPassReverseCookiePath "/foo" "/apps/foo"`,
 	Check: func(p *lint.Pass) {
 		ix := newBalancerIndex()
 		for _, sv := range proxyServers(p) {
-			reverses := sv.Settings.Reverses
+			reverses := slices.Clone(sv.Settings.Reverses)
 			for _, sec := range sv.Sections {
-				reverses = append(reverses[:len(reverses):len(reverses)], sec.Settings.Reverses...)
+				reverses = append(reverses, sec.Settings.Reverses...)
 			}
 			for _, r := range reverses {
 				checkAJPReverse(p, ix, sv, r)
