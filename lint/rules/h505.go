@@ -56,16 +56,15 @@ var mixedAccessControl = &lint.Rule{
 			case len(a.old) > 0 && len(a.new) > 0:
 				report(a, a, a.new[0])
 			case len(a.new) > 0:
-				if old := ix.around(a, true); old != nil && len(old.new) == 0 && !orderOpen(&old.access) {
+				if old := ix.around(a, true); old != nil && len(old.new) == 0 && !old.limited() && !orderOpen(&old.access) {
 					report(old, a, a.new[0])
 				} else if old == nil && a.kind == "location" {
-					if old := ix.directory(a, servers); old != nil && len(old.new) == 0 && !orderOpen(&old.access) {
+					if old := ix.directory(a, servers); old != nil && len(old.new) == 0 && !old.limited() && !orderOpen(&old.access) {
 						report(old, a, a.new[0])
 					}
 				}
 			default:
-				limited := a.old[0].Parent != nil && a.old[0].Parent.Is("Limit") // a method is taken away, nobody let in
-				if outer := ix.around(a, false); !limited && outer != nil && len(outer.old) == 0 && !outer.open {
+				if outer := ix.around(a, false); !a.limited() && outer != nil && len(outer.old) == 0 && !outer.open {
 					report(a, outer, outer.new[0])
 				}
 			}

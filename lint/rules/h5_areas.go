@@ -135,6 +135,9 @@ func (a *area) at() *httpd.Node {
 	return a.old[0]
 }
 
+// limited reports whether the old rules are about single methods only.
+func (a *area) limited() bool { return a.old[0].Parent != nil && a.old[0].Parent.Is("Limit") }
+
 func (a *area) name() string {
 	if a.owner == nil {
 		return "this server"
