@@ -135,6 +135,11 @@ func settle(passes []*Pass, in *Input) diag.List {
 			}
 		}
 	}
+	type place struct {
+		id, message string
+		at          diag.Span
+	}
+	twice := map[place]bool{} // a file read twice, a macro used twice: one place
 	var out diag.List
 	for _, p := range passes {
 		if p == nil {
@@ -150,7 +155,10 @@ func settle(passes []*Pass, in *Input) diag.List {
 			if strings.HasPrefix(s.d.ID, "X") && touchesBroken(&s.d, in) {
 				continue
 			}
-			out.Add(s.d)
+			if at := (place{s.d.ID, s.d.Message, s.d.Span}); !twice[at] {
+				twice[at] = true
+				out.Add(s.d)
+			}
 		}
 	}
 	return out

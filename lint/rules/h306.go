@@ -25,13 +25,14 @@ ProxyPass "/app" "balancer://c/app"`,
     BalancerMember "ajp://10.0.0.12:8009" route=s2
 </Proxy>
 ProxyPass "/app" "balancer://c/app" stickysession=JSESSIONID|jsessionid`,
-		Notes:  "Silent with a single member, and when the routes only serve as targets of redirect=.",
+		Notes:  "The stickysession may stand in the section, in ProxySet elsewhere, or in a ProxyPass, that of a virtual host for a balancer of the main server included. Silent with a single member, and when the routes only serve as targets of redirect=.",
 		Source: "Tomcat cluster how-to: \"Make sure that your loadbalancer is configured for sticky session mode\"; 21 of 45 public balancer files read have none.",
 	},
 	Check: func(p *lint.Pass) {
+		ix := newBalancerIndex()
 		for _, sv := range p.Servers() {
 			for _, b := range sv.Balancers {
-				if b.Sticky.V != "" || len(b.Members) < 2 || !usesRoutes(b) || misspeltSticky(p, b) || strings.ContainsAny(b.Name.V, " \t=") {
+				if ix.sticky(sv, b).V != "" || len(b.Members) < 2 || !usesRoutes(b) || misspeltSticky(p, b) || strings.ContainsAny(b.Name.V, " \t=") {
 					continue // parameters in the section's name are another mistake
 				}
 				f := lint.Finding{

@@ -38,46 +38,27 @@ var balancerManagerOpen = &lint.Rule{
 }
 
 func checkManager(p *lint.Pass, sv lint.Server, sec *model.Section) {
-	f := lint.Finding{
+	openPage(p, sv, sec, lint.Finding{
 		At: sec.At.Head(), Subject: sec,
 		Message: fmt.Sprintf("anyone can open %s and change the balancer; add `Require local` or a `Require ip` list", sec.Path.V),
-	}
-	if hasAccess(sec.Settings.Access) {
-		if !isOpen(sec.Settings.Access) {
-			return
-		}
-	} else {
-		if guarded(sv, sec) {
-			return
-		}
-		line := "Require local"
-		if v, _ := p.HTTPDVersion(sv.FrontEnd); !lint.AtLeast(v, "2.4") {
-			line = "Order deny,allow\n" + indentOf(sec.At.File, sec.At.Start) + "    Deny from all\n" + indentOf(sec.At.File, sec.At.Start) + "    Allow from 127.0.0.1"
-		}
-		if e, ok := addToSection(sec.At, sec.Kind.V, line); ok {
-			f.Fixes = []diag.Fix{{Message: "let only this machine in", Safe: true, Edits: []diag.Edit{e}}}
-		}
-	}
-	p.Report(f)
+	})
 }
 
-// guarded reports whether another Location that covers the section restricts access.
-func guarded(sv lint.Server, sec *model.Section) bool {
-	sections := sv.Sections
-	if main := sv.FrontEnd.Main; main != nil && !sv.Main {
-		sections = append(sections[:len(sections):len(sections)], main.Sections...)
+// requireLocal is the fix that lets only this machine into a section.
+func requireLocal(p *lint.Pass, sv lint.Server, sec *model.Section) []diag.Fix {
+	if !written(sec.At, "<") {
+		return nil // made of a JkMount
 	}
-	for _, o := range sections {
-		if o == sec || !hasAccess(o.Settings.Access) || isOpen(o.Settings.Access) {
-			continue
-		}
-		for _, loc := range locations(sec) {
-			for _, outer := range locations(o) {
-				if covers(outer, loc) {
-					return true
-				}
-			}
-		}
+	line := "Require local"
+	if v, _ := p.HTTPDVersion(sv.FrontEnd); !lint.AtLeast(v, "2.4") {
+		next := eol(sec.At.File) + indentOf(sec.At.File, sec.At.Start) + "    "
+		line = "Order deny,allow" + next + "Deny from all" + next + "Allow from 127.0.0.1"
+	} else if !canRequire(sv.FrontEnd) {
+		return nil
 	}
-	return false
+	e, ok := addToSection(sec.At, sec.Kind.V, line)
+	if !ok {
+		return nil
+	}
+	return []diag.Fix{{Message: "let only this machine in", Safe: true, Edits: []diag.Edit{e}}}
 }

@@ -38,6 +38,7 @@ var allowListWithoutDeny = &lint.Rule{
 				}
 			}
 		}
+		checkOtherSections(p)
 	},
 }
 
@@ -57,7 +58,40 @@ func listWithoutDeny(a *model.Access) bool {
 	return !strings.EqualFold(a.Satisfy.V, "any") || !a.AuthType.IsWritten()
 }
 
+// checkOtherSections looks at the sections that the model does not hold:
+// Directory, Files and alike.
+func checkOtherSections(p *lint.Pass) {
+	for _, a := range areas(p) {
+		if len(a.old) == 0 || strings.HasPrefix(a.kind, "location") || strings.HasPrefix(a.kind, "proxy") || a.owner == nil {
+			continue
+		}
+		x := a.access
+		for _, n := range a.owner.Children {
+			switch {
+			case n.Is("Satisfy"):
+				x.Satisfy = model.Is(n.Arg(0), n.Span)
+			case n.Is("AuthType"):
+				x.AuthType = model.Is(n.Arg(0), n.Span)
+			}
+		}
+		if listWithoutDeny(&x) && (len(a.new) == 0 || a.open) {
+			f := allowListFinding(&x)
+			f.At, f.Subject = directiveSpan(a.at()), a.owner
+			p.Report(f)
+		}
+	}
+}
+
 func reportAllowList(p *lint.Pass, sv lint.Server, sec *model.Section, a *model.Access) {
+	f := allowListFinding(a)
+	f.Subject = sec
+	if strings.HasPrefix(sec.Kind.V, "Proxy") && !forwardProxy(sv) {
+		f.Severity = diag.Warning
+	}
+	p.Report(f)
+}
+
+func allowListFinding(a *model.Access) lint.Finding {
 	var hosts []string
 	for _, v := range a.Allow {
 		hosts = append(hosts, v.V)
@@ -71,7 +105,7 @@ func reportAllowList(p *lint.Pass, sv lint.Server, sec *model.Section, a *model.
 		require = "Require local"
 	}
 	f := lint.Finding{
-		At: directiveOf(a.Order.Span), Subject: sec,
+		At:      directiveOf(a.Order.Span),
 		Message: fmt.Sprintf("`Order deny,allow` lets everybody in unless a Deny matches, and %s; so `Allow from %s` changes nothing; write `Deny from all` (2.4: `%s`)", deny, list, require),
 	}
 	if !f.At.IsValid() {
@@ -86,10 +120,7 @@ func reportAllowList(p *lint.Pass, sv lint.Server, sec *model.Section, a *model.
 	if fix.Edits != nil {
 		f.Fixes = []diag.Fix{fix}
 	}
-	if strings.HasPrefix(sec.Kind.V, "Proxy") && !forwardProxy(sv) {
-		f.Severity = diag.Warning
-	}
-	p.Report(f)
+	return f
 }
 
 // forwardProxy reports whether the server takes forward requests; httpd's default is not to.

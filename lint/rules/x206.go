@@ -49,7 +49,7 @@ ProxyPass "/app" "ajp://127.0.0.1:8009/app"
 						continue
 					}
 					if same, conf := besideHTTPD(p, fe, listen, l, local[fe]); same {
-						reportListen(p, listen, l, conf)
+						reportListenTaken(p, listen, l, conf)
 						break
 					}
 				}
@@ -58,7 +58,7 @@ ProxyPass "/app" "ajp://127.0.0.1:8009/app"
 	},
 }
 
-func reportListen(p *lint.Pass, listen *model.Listen, l listener, conf diag.Confidence) {
+func reportListenTaken(p *lint.Pass, listen *model.Listen, l listener, conf diag.Confidence) {
 	f := lint.Finding{
 		At: listen.At.Head(), Confidence: conf,
 		Message: fmt.Sprintf("httpd listens on %d, and so does the %s of %s (%s) on the same host; move one of them", listen.Port.V, l.what, l.node.Name.V, l.at.Short()),
