@@ -46,7 +46,7 @@ func (l *loader) condition(n *Node) bool {
 	if n.Is("IfVersion") {
 		return l.ifVersion(n)
 	}
-	ln := n.ln
+	ln := n.line()
 	_, _, _, at := ln.word(0)
 	not := false
 	if at < len(ln.text) && ln.text[at] == '!' {

@@ -38,7 +38,7 @@ func (l *loader) include(n, parent *Node) []*Node {
 			continue
 		}
 		f := diag.NewFile(name, data)
-		t, diags := Parse(f)
+		t, diags := parseFile(f, l.budget)
 		l.diags = append(l.diags, diags...)
 		l.c.Files, l.c.Trees = append(l.c.Files, f), append(l.c.Trees, t)
 		l.depth++

@@ -17,7 +17,6 @@ const (
 	maxIncludeDepth = 128
 	maxFiles        = 5000
 	maxFileBytes    = 64 << 20
-	maxNodes        = 2 << 20
 	maxMacroDepth   = 64
 	maxValueBytes   = 1 << 16
 )
@@ -69,7 +68,7 @@ type loader struct {
 	using   []*macro
 	written string // ServerRoot as written
 	depth   int
-	nodes   int
+	budget  *budget
 	taken   map[diag.Span]bool // opening tags of conditions that were taken
 	warned  map[string]bool
 }
@@ -94,7 +93,7 @@ func Load(f *diag.File, o Options) (*Config, diag.List) {
 		dir = filepath.Dir(dir)
 	}
 	l := &loader{o: o, c: &Config{ServerRoot: dir, Modules: set{}, version: o.Version}, vars: map[string]string{}, defined: map[string]bool{},
-		macros: map[string]*macro{}, taken: map[diag.Span]bool{}, warned: map[string]bool{}}
+		macros: map[string]*macro{}, taken: map[diag.Span]bool{}, warned: map[string]bool{}, budget: newBudget()}
 	for _, d := range o.Defines {
 		name, _, _ := strings.Cut(d, "=")
 		l.defined[name] = true
@@ -105,7 +104,7 @@ func Load(f *diag.File, o Options) (*Config, diag.List) {
 	for _, m := range o.Modules {
 		l.addModule(m)
 	}
-	t, diags := Parse(f)
+	t, diags := parseFile(f, l.budget)
 	l.diags = append(l.diags, diags...)
 	if !l.findsLoadModule(t.Nodes, 0) && len(o.Modules) == 0 {
 		for _, m := range stockModules {
@@ -113,7 +112,7 @@ func Load(f *diag.File, o Options) (*Config, diag.List) {
 		}
 	}
 	l.c.Files, l.c.Trees = append(l.c.Files, f), append(l.c.Trees, t)
-	l.c.Nodes = l.expand(nil, t.Nodes, nil)
+	l.c.Nodes = l.expand(make([]*Node, 0, len(t.Nodes)), t.Nodes, nil)
 	l.c.moduleList = l.c.HasLoadModule || len(o.Modules) > 0
 	l.dropTaken()
 	return l.c, l.diags
@@ -154,10 +153,7 @@ func (l *loader) expand(out, nodes []*Node, parent *Node) []*Node {
 		if n.Kind == Comment || n.Kind == Blank {
 			continue
 		}
-		if l.nodes++; l.nodes > maxNodes {
-			return out
-		}
-		if n.Kind == Section && conditions[strings.ToLower(n.Name)] {
+		if n.Kind == Section && conditions[n.key()] {
 			x := l.variables(n)
 			if l.condition(x) {
 				l.taken[n.Span] = !n.noAngle // a missing ">" is a mistake all the same
@@ -180,7 +176,9 @@ func (l *loader) expand(out, nodes []*Node, parent *Node) []*Node {
 				continue
 			}
 		}
-		x.Children = l.expand(nil, n.Children, x)
+		if len(n.Children) > 0 {
+			x.Children = l.expand(make([]*Node, 0, len(n.Children)), n.Children, x)
+		}
 		out = append(out, x)
 	}
 	return out
@@ -189,7 +187,7 @@ func (l *loader) expand(out, nodes []*Node, parent *Node) []*Node {
 // phase1 executes the directives that act while reading. It returns what takes
 // the directive's place, and nil when the directive itself is gone.
 func (l *loader) phase1(n, parent *Node) ([]*Node, *Node) {
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "include", "includeoptional":
 		return l.include(n, parent), nil
 	case "define":
@@ -240,22 +238,72 @@ func (l *loader) phase1(n, parent *Node) ([]*Node, *Node) {
 	return nil, n
 }
 
-// variables returns a copy of the node with ${NAME} replaced, as
-// ap_resolve_env in server/core.c does: once, without looking at the result again.
+// variables returns the node with ${NAME} replaced, as ap_resolve_env in
+// server/core.c does: once, without looking at the result again. A section is
+// always a copy, without content; a directive without variables is the node itself.
 func (l *loader) variables(n *Node) *Node {
-	x := &Node{Kind: n.Kind, Name: n.Name, NameSpan: n.NameSpan, Args: n.Args, RawArgs: n.RawArgs, Span: n.Span, Close: n.Close,
-		ln: n.ln, raw: n.raw, use: n.use, noAngle: n.noAngle, unclosed: n.unclosed}
-	t := string(n.ln.text)
+	if ln, ok := l.replaced(n); ok {
+		y := new(Node)
+		if ln.kind() != Directive {
+			y.made = &ln
+		} else if !y.read(&ln, nil, l.budget) {
+			l.tooMuch(n.Span)
+		}
+		y.Kind, y.Span, y.closing, y.use, y.unclosed = n.Kind, n.Span, n.closing, n.use, n.unclosed
+		return y
+	}
+	if n.Kind == Directive {
+		return n
+	}
+	x := *n
+	x.Children = nil
+	return &x
+}
+
+// replaced returns the line of a node with its variables replaced, false when it
+// has none.
+func (l *loader) replaced(n *Node) (line, bool) {
+	if n.made == nil && !strings.Contains(n.Span.File.Text(int(n.Span.Start), int(n.Span.End)), "${") {
+		return line{}, false
+	}
+	ln := n.line()
+	return l.replace(&ln, l.replacements(ln.text))
+}
+
+// replace carries out replacements unless there are none or too many.
+func (l *loader) replace(ln *line, rs []replacement) (line, bool) {
+	if len(rs) == 0 {
+		return *ln, false
+	}
+	size := ln.sizeAfter(rs)
+	if len(rs) > maxReplacements || size > maxLineBytes || size > l.budget.made {
+		l.tooMuch(ln.at)
+		return *ln, false
+	}
+	l.budget.made -= size
+	return ln.replace(rs), true
+}
+
+// tooMuch reports, once, that replacing makes too much text or too many words.
+func (l *loader) tooMuch(at diag.Span) {
+	if !l.warned["replace"] {
+		l.warned["replace"] = true
+		l.syntax(at, "replacing the variables here and below makes more text than the size of the configuration explains; they are left as written")
+	}
+}
+
+// replacements finds the variables in a line that have a value.
+func (l *loader) replacements(t string) []replacement {
 	var rs []replacement
 	for i := 0; ; {
 		k := strings.Index(t[i:], "${")
 		if k < 0 {
-			break
+			return rs
 		}
 		k += i
 		e := strings.IndexByte(t[k:], '}')
 		if e < 0 {
-			break
+			return rs
 		}
 		e += k
 		name := t[k+2 : e]
@@ -265,6 +313,9 @@ func (l *loader) variables(n *Node) *Node {
 		}
 		if ok && len(v) <= maxValueBytes {
 			rs = append(rs, replacement{k, e + 1, v})
+			if len(rs) > maxReplacements {
+				return rs
+			}
 			i = e + 1
 			continue
 		}
@@ -273,16 +324,6 @@ func (l *loader) variables(n *Node) *Node {
 			i = e + 1
 		}
 	}
-	if len(rs) == 0 {
-		return x
-	}
-	ln := n.ln.replace(rs)
-	y := newNode(ln)
-	y.Span, y.Close, y.use, y.unclosed = n.Span, n.Close, n.use, n.unclosed
-	if y.Kind == Blank || y.Kind == Comment || y.Kind != n.Kind {
-		y.Kind = n.Kind
-	}
-	return y
 }
 
 // findsLoadModule looks for a LoadModule line in the nodes, and in the files

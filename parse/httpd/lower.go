@@ -100,7 +100,7 @@ func (l *lowerer) section(n *Node, s *scope) {
 	case "location", "locationmatch", "proxy", "proxymatch":
 		l.area(n, s)
 	case "requireall", "requireany", "requirenone":
-		g := &model.Require{At: n.Span, Group: model.Is(name[len("require"):], n.NameSpan)}
+		g := &model.Require{At: n.Span, Group: model.Is(name[len("require"):], n.NameSpan())}
 		l.require(s, n, g)
 		l.nodes(n.Children, &scope{srv: s.srv, sec: s.sec, req: g})
 	default:
@@ -111,7 +111,7 @@ func (l *lowerer) section(n *Node, s *scope) {
 // area lowers a Location or Proxy section.
 func (l *lowerer) area(n *Node, s *scope) {
 	kind := map[string]string{"location": "Location", "locationmatch": "LocationMatch", "proxy": "Proxy", "proxymatch": "ProxyMatch"}[strings.ToLower(n.Name)]
-	sec := &model.Section{At: n.Span, Kind: model.Is(kind, n.NameSpan)}
+	sec := &model.Section{At: n.Span, Kind: model.Is(kind, n.NameSpan())}
 	args := n.Args
 	if len(args) > 1 && args[0].Text == "~" {
 		sec.Kind.V = strings.TrimSuffix(kind, "Match") + "Match"

@@ -10,10 +10,10 @@ import (
 
 // macro is one <Macro> of mod_macro: raw lines and the names of its arguments.
 type macro struct {
-	name  string
-	at    diag.Span
-	args  []string
-	lines []line
+	name string
+	at   diag.Span
+	args []string
+	body diag.Span // the lines between the tags, with their line ends
 }
 
 // macroUse is one Use line.
@@ -42,20 +42,11 @@ func (l *loader) defineMacro(x, n *Node) {
 	for _, a := range x.Args[1:] {
 		m.args = append(m.args, a.Text)
 	}
-	if !n.Close.IsValid() {
+	if !n.Close().IsValid() {
 		return // reported as an unclosed section
 	}
-	for _, t := range l.c.Trees {
-		if t.File != n.Span.File {
-			continue
-		}
-		for _, ln := range t.lines {
-			if ln.at.Start > n.Span.Start && ln.at.Start < n.Close.Start {
-				m.lines = append(m.lines, ln)
-			}
-		}
-		break
-	}
+	m.body = diag.Span{File: n.Span.File, Start: n.Span.End, End: n.Close().Start}
+	m.body.Start += int32(len(lineEnd(m.body.File.Data, int(m.body.Start))))
 	l.macros[m.name] = m
 }
 
@@ -87,12 +78,16 @@ func (l *loader) useMacro(n, parent *Node) []*Node {
 		order[i] = i
 	}
 	sort.SliceStable(order, func(i, j int) bool { return len(m.args[order[i]]) > len(m.args[order[j]]) })
-	lines := make([]line, len(m.lines))
-	for i := range m.lines {
-		lines[i] = m.substitute(&m.lines[i], order, n.Args[1:])
+	p := &parser{budget: l.budget}
+	for at := int(m.body.Start); at < int(m.body.End); {
+		var ln line
+		ln, at = nextLine(m.body.File, at, int(m.body.End))
+		ln, _ = l.replace(&ln, m.substitutes(&ln, order, n.Args[1:]))
+		if !p.line(ln) {
+			break
+		}
 	}
-	p := &parser{}
-	nodes := p.parse(lines)
+	nodes := p.tree()
 	l.diags = append(l.diags, p.diags...)
 	u := &macroUse{m, n.Span}
 	Walk(nodes, func(c *Node) bool { c.use = u; return true })
@@ -102,8 +97,9 @@ func (l *loader) useMacro(n, parent *Node) []*Node {
 	return out
 }
 
-func (m *macro) substitute(ln *line, order []int, values []Arg) line {
-	t := string(ln.text)
+// substitutes finds the arguments of the macro in one of its lines.
+func (m *macro) substitutes(ln *line, order []int, values []Arg) []replacement {
+	t := ln.text
 	var rs []replacement
 	for i := 0; i < len(t); {
 		step := 1
@@ -111,10 +107,13 @@ func (m *macro) substitute(ln *line, order []int, values []Arg) line {
 			if a := m.args[k]; a != "" && strings.HasPrefix(t[i:], a) {
 				rs = append(rs, replacement{i, i + len(a), values[k].Text})
 				step = len(a)
+				if len(rs) > maxReplacements {
+					return rs
+				}
 				break
 			}
 		}
 		i += step
 	}
-	return ln.replace(rs)
+	return rs
 }

@@ -115,7 +115,7 @@ func (l *lowerer) pass(n *Node, s *scope) {
 	m := &model.Mapping{At: n.Span}
 	args := n.Args
 	if n.Is("ProxyPassMatch") {
-		m.Regex = model.Is(true, n.NameSpan)
+		m.Regex = model.Is(true, n.NameSpan())
 	}
 	if len(args) > 0 && args[0].Text == "~" {
 		if m.Regex.V {
