@@ -21,18 +21,31 @@ var fileSections = map[string]bool{"directory": true, "directorymatch": true, "f
 // markGuards finds what the model does not hold although it restricts access, so
 // that nobody runs the setup more open than httpd would.
 func markGuards(cfg *httpd.Config, unmapped []model.Unmapped) {
-	nodes := map[model.Unmapped]*httpd.Node{}
+	if len(unmapped) == 0 {
+		return
+	}
+	nodes := make(map[diag.Span]*httpd.Node, len(unmapped))
+	for _, u := range unmapped {
+		nodes[u.Span] = nil
+	}
 	httpd.Walk(cfg.Nodes, func(n *httpd.Node) bool {
-		nodes[model.Unmapped{Span: n.Span}] = n
+		if _, ok := nodes[n.Span]; ok {
+			nodes[n.Span] = n
+		}
 		return true
 	})
+	var parent *httpd.Node // of the last node, and whether that is in a section of files
+	inFiles := false
 	for i := range unmapped {
-		n := nodes[model.Unmapped{Span: unmapped[i].Span}]
+		n := nodes[unmapped[i].Span]
 		trimIndent(&unmapped[i].Span)
 		if n == nil || !restricts(n) {
 			continue
 		}
-		if inFileSection(n) {
+		if n.Parent == nil || n.Parent != parent {
+			parent, inFiles = n.Parent, inFileSection(n.Parent)
+		}
+		if inFiles || fileSections[strings.ToLower(n.Name)] {
 			unmapped[i].FileGuard = true
 		} else {
 			unmapped[i].Guard = true

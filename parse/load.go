@@ -143,10 +143,12 @@ func (l *loader) toml(f *diag.File) {
 
 func (l *loader) httpd(f *diag.File) {
 	cfg, diags := httpd.Load(f, httpd.Options{Defines: l.o.Defines, Env: environment(f.Name), Root: l.o.Root, Version: l.o.HTTPD})
+	checked := make(chan diag.List, 1)
+	go func() { checked <- httpd.Check(cfg) }() // reads only, as Lower does
 	front, unmapped, more := httpd.Lower(cfg)
 	l.add(diags)
 	l.add(more)
-	l.add(httpd.Check(cfg))
+	l.add(<-checked)
 	markGuards(cfg, unmapped)
 	s := l.r.Setup
 	s.Files = append(s.Files, cfg.Files...)

@@ -32,6 +32,8 @@ type checker struct {
 	diags       diag.List
 	foreign     bool // a module that is not httpd's is loaded
 	modulesOnly bool
+
+	parent, around *Node // the last answer of aroundPath
 }
 
 func (k *checker) report(id, name string, n *Node, format string, args ...any) {
@@ -50,11 +52,11 @@ func (k *checker) nodes(nodes []*Node, parent *Node) {
 	afterIf := false
 	for _, n := range nodes {
 		if n.Kind == Section {
-			if !isKnownSection(n.Name) {
+			if n.command() == nil {
 				k.unknown(n, "<"+n.Name)
 				continue
 			}
-			k.module(n, "<"+n.Name)
+			k.module(n)
 			k.section(n, parent, afterIf)
 			k.nodes(n.Children, n)
 			afterIf = n.Is("If") || n.Is("ElseIf")
@@ -64,11 +66,11 @@ func (k *checker) nodes(nodes []*Node, parent *Node) {
 		if strings.HasPrefix(n.Name, "<") || strings.HasPrefix(n.Name, "/") {
 			continue // reported as a mistake of syntax
 		}
-		if !isKnownDirective(n.Name) {
+		if n.command() == nil {
 			k.unknown(n, n.Name)
 			continue
 		}
-		k.module(n, n.Name)
+		k.module(n)
 		k.place(n, parent)
 	}
 }
@@ -79,7 +81,7 @@ func (k *checker) unknown(n *Node, key string) {
 	if !k.c.moduleList || k.modulesOnly {
 		return
 	}
-	name := strings.ToLower(n.Name)
+	name := n.key()
 	if removedIn24[name] && strings.HasPrefix(k.c.version, "2.2") {
 		return
 	}
@@ -105,10 +107,10 @@ func (k *checker) unknown(n *Node, key string) {
 }
 
 // module reports a directive of a stock module that is not loaded.
-func (k *checker) module(n *Node, key string) {
-	if k.modulesOnly && k.c.moduleList && !k.c.hasCommand(key) {
+func (k *checker) module(n *Node) {
+	if c := n.command(); k.modulesOnly && k.c.moduleList && !k.c.brings(c) {
 		k.add("H003", "directive-module-not-loaded", diag.Error, n, "`%s` belongs to mod_%s, which is not loaded",
-			n.Name, commands[strings.ToLower(key)].modules[0])
+			n.Name, c.modules[0])
 	}
 }
 
@@ -139,7 +141,7 @@ func (k *checker) notHere(n, parent *Node) {
 
 // place checks a directive's context (ap_check_cmd_context in server/core.c).
 func (k *checker) place(n, parent *Node) {
-	name := strings.ToLower(n.Name)
+	name := n.key()
 	top := parent == nil || parent.Is("VirtualHost")
 	switch {
 	case serverOnly[name] && !top,
@@ -147,28 +149,39 @@ func (k *checker) place(n, parent *Node) {
 		(name == "listen" || name == "proxyhctpsize") && parent != nil:
 		k.notHere(n, parent)
 	case pathTakers[name] && !top:
-		for p := parent; p != nil; p = p.Parent {
-			switch strings.ToLower(p.Name) {
-			case "directory", "directorymatch", "files", "filesmatch", "if", "elseif", "else":
-				k.notHere(n, p)
-				return
-			}
+		if parent != k.parent {
+			k.parent, k.around = parent, aroundPath(parent)
+		}
+		if k.around != nil {
+			k.notHere(n, k.around)
 		}
 	}
 }
 
+// aroundPath returns the innermost section, from p on, in which nothing that is
+// mapped by path may stand.
+func aroundPath(p *Node) *Node {
+	for ; p != nil; p = p.Parent {
+		switch p.key() {
+		case "directory", "directorymatch", "files", "filesmatch", "if", "elseif", "else":
+			return p
+		}
+	}
+	return nil
+}
+
 // section checks an opening tag: its place and its argument.
 func (k *checker) section(n, parent *Node, afterIf bool) {
-	name := strings.ToLower(n.Name)
+	name := n.key()
 	switch {
 	case n.noAngle:
 		return
 	case name == "virtualhost" && parent != nil,
 		dirSections[name] && parent != nil && !parent.Is("VirtualHost"),
-		strings.HasPrefix(name, "files") && parent != nil && dirSections[strings.ToLower(parent.Name)] && !strings.HasPrefix(strings.ToLower(parent.Name), "directory"):
+		strings.HasPrefix(name, "files") && parent != nil && dirSections[parent.key()] && !strings.HasPrefix(parent.key(), "directory"):
 		k.notHere(n, parent)
 		return
-	case commands["<"+name].where == 'd' && (parent == nil || parent.Is("VirtualHost")):
+	case n.command().where == 'd' && (parent == nil || parent.Is("VirtualHost")):
 		k.notHere(n, parent)
 		return
 	case strings.HasPrefix(name, "else") && !afterIf:
@@ -193,13 +206,13 @@ func (k *checker) section(n, parent *Node, afterIf bool) {
 // noEffect finds a group of Require that can only refuse, in a place where one
 // that grants is wanted (authz_core_check_section in mod_authz_core.c).
 func (k *checker) noEffect(n *Node) {
-	name := strings.ToLower(n.Name)
+	name := n.key()
 	if name == "requireall" || name == "requireany" || name == "requirenone" || name == "authzprovideralias" {
 		return // judged with the section around it
 	}
 	var negative *Node
 	for _, c := range n.Children {
-		x := strings.ToLower(c.Name)
+		x := c.key()
 		switch {
 		case x == "requirenone" && len(c.Children) > 0, x == "require" && strings.EqualFold(c.Arg(0), "not"):
 			if negative == nil {

@@ -68,7 +68,7 @@ func (l *loader) condition(n *Node) bool {
 }
 
 func (l *loader) holds(n *Node, arg string) bool {
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "ifmodule":
 		return l.c.Modules[arg]
 	case "ifdefine":

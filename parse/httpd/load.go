@@ -245,7 +245,8 @@ func (l *loader) variables(n *Node) *Node {
 	if ln, ok := l.replaced(n); ok {
 		y := new(Node)
 		if ln.kind() != Directive {
-			y.made = &ln
+			blank := ln
+			y.made = &blank
 		} else if !y.read(&ln, nil, l.budget) {
 			l.tooMuch(n.Span)
 		}

@@ -89,7 +89,7 @@ func (l *lowerer) bad(at diag.Span, format string, args ...any) {
 }
 
 func (l *lowerer) section(n *Node, s *scope) {
-	switch name := strings.ToLower(n.Name); name {
+	switch name := n.key(); name {
 	case "virtualhost":
 		srv := &model.Server{At: n.Span}
 		for _, a := range n.Args {
@@ -110,7 +110,7 @@ func (l *lowerer) section(n *Node, s *scope) {
 
 // area lowers a Location or Proxy section.
 func (l *lowerer) area(n *Node, s *scope) {
-	kind := map[string]string{"location": "Location", "locationmatch": "LocationMatch", "proxy": "Proxy", "proxymatch": "ProxyMatch"}[strings.ToLower(n.Name)]
+	kind := map[string]string{"location": "Location", "locationmatch": "LocationMatch", "proxy": "Proxy", "proxymatch": "ProxyMatch"}[n.key()]
 	sec := &model.Section{At: n.Span, Kind: model.Is(kind, n.NameSpan())}
 	args := n.Args
 	if len(args) > 1 && args[0].Text == "~" {
@@ -141,7 +141,7 @@ func (l *lowerer) area(n *Node, s *scope) {
 
 // structure handles what belongs to the whole front end.
 func (l *lowerer) structure(n *Node, s *scope) bool {
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "serverroot":
 		text(&l.f.ServerRoot, n)
 	case "listen":
@@ -192,7 +192,7 @@ func (l *lowerer) listen(n *Node) {
 // server handles the single values and lists of a server.
 func (l *lowerer) server(n *Node, s *scope) bool {
 	srv := s.srv
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "servername":
 		text(&srv.ServerName, n)
 	case "serveralias":

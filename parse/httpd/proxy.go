@@ -93,7 +93,7 @@ func lowerHost(u string) string {
 
 // proxy handles the directives that make mappings, balancers and workers.
 func (l *lowerer) proxy(n *Node, s *scope) bool {
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "proxypass", "proxypassmatch":
 		l.pass(n, s)
 	case "balancermember":

@@ -10,7 +10,7 @@ import (
 // setting handles the per-directory directives of [model.Settings].
 func (l *lowerer) setting(n *Node, s *scope) bool {
 	st := s.settings()
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "sethandler":
 		if l.one(n) {
 			text(&st.Handler, n)
@@ -162,7 +162,7 @@ func accessOf(s *scope, n *Node) *model.Access {
 // access handles both styles of access control, as mod_access_compat.c and
 // mod_authz_core.c.
 func (l *lowerer) access(n *Node, s *scope) bool {
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "order":
 		a := accessOf(s, n)
 		if l.one(n) {

@@ -43,7 +43,7 @@ func (l *lowerer) tls(n *Node, srv *model.Server) bool {
 // (mod_rewrite's cmd_rewriterule); conditions without a rule stay on a rule
 // without a pattern, so that they are not lost.
 func (l *lowerer) rewrite(n *Node, s *scope) bool {
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "rewriteengine", "rewritebase", "rewriteoptions", "rewritecond", "rewriterule":
 	default:
 		return false
@@ -59,7 +59,7 @@ func (l *lowerer) rewrite(n *Node, s *scope) bool {
 		}
 		return v
 	}
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "rewriteengine":
 		l.flag(&r.Engine, n)
 	case "rewritebase":

@@ -96,6 +96,18 @@ func (n *Node) line() line {
 	return l
 }
 
+// command returns what the stock modules say about the directive or section, nil
+// when none of them has it.
+func (n *Node) command() *command {
+	switch {
+	case n.word == nil:
+		return nil
+	case n.Kind == Section:
+		return n.word.section
+	}
+	return n.word.directive
+}
+
 // key returns the name in lower case.
 func (n *Node) key() string {
 	if n.word != nil {

@@ -9,7 +9,7 @@ import (
 // health lowers ProxyHCTemplate and ProxyHCExpr of mod_proxy_hcheck.c: the
 // values of a template go into the members that name it.
 func (l *lowerer) health(n *Node) bool {
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "proxyhctemplate":
 		if len(n.Args) == 0 || strings.Contains(n.Arg(0), "=") {
 			l.bad(n.Span, "`ProxyHCTemplate` needs a name")
@@ -96,7 +96,7 @@ var logLevels = names(`emerg alert crit error warn notice info debug trace1 trac
 // plain checks values of directives that the model does not hold, or holds as
 // they are written.
 func (l *lowerer) plain(n *Node) {
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "serveradmin", "errorlog", "documentroot":
 		l.one(n)
 	case "balancergrowth":
