@@ -25,6 +25,7 @@ type Options struct {
 	HTTPD   string            // version of httpd, "" unknown
 	Tomcat  map[string]string // version by node name; "" is for all nodes
 	Hosts   map[string]string // address of the machine by node name or file
+	Read    func(bytes int)   // told the size of each file of httpd before it is parsed; may be nil
 }
 
 // Result is one setup and all that was read for it.
@@ -142,7 +143,7 @@ func (l *loader) toml(f *diag.File) {
 }
 
 func (l *loader) httpd(f *diag.File) {
-	cfg, diags := httpd.Load(f, httpd.Options{Defines: l.o.Defines, Env: environment(f.Name), Root: l.o.Root, Version: l.o.HTTPD})
+	cfg, diags := httpd.Load(f, httpd.Options{Defines: l.o.Defines, Env: environment(f.Name), Root: l.o.Root, Version: l.o.HTTPD, Read: l.o.Read})
 	checked := make(chan diag.List, 1)
 	go func() { checked <- httpd.Check(cfg) }() // reads only, as Lower does
 	front, unmapped, more := httpd.Lower(cfg)

@@ -21,8 +21,16 @@ type inputFlags struct {
 }
 
 // load reads the setup.
-func (f *inputFlags) load() (*parse.Result, error) {
-	o := parse.Options{Paths: f.Paths, Root: f.RootDir, Defines: f.Define, HTTPD: f.HTTPD}
+func (f *inputFlags) load() (*parse.Result, error) { return f.loadWith(parse.Options{}) }
+
+// loadBounded reads the setup for a command that ends soon behind it, with a
+// limit for the memory; see [boundMemory].
+func (f *inputFlags) loadBounded() (*parse.Result, error) {
+	return f.loadWith(parse.Options{Read: boundMemory()})
+}
+
+func (f *inputFlags) loadWith(o parse.Options) (*parse.Result, error) {
+	o.Paths, o.Root, o.Defines, o.HTTPD = f.Paths, f.RootDir, f.Define, f.HTTPD
 	if len(o.Paths) == 0 {
 		o.Paths = []string{"."}
 	}

@@ -31,7 +31,7 @@ type lintCmd struct {
 
 // Run lints; the exit code is 1 when a finding is at or above --fail-on.
 func (c *lintCmd) Run(a *app) error {
-	r, err := c.load()
+	r, err := c.loadBounded()
 	if err != nil {
 		return err
 	}

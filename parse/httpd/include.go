@@ -38,7 +38,7 @@ func (l *loader) include(n, parent *Node) []*Node {
 			continue
 		}
 		f := diag.NewFile(name, data)
-		t, diags := parseFile(f, l.budget)
+		t, diags := l.parse(f)
 		l.diags = append(l.diags, diags...)
 		l.c.Files, l.c.Trees = append(l.c.Files, f), append(l.c.Trees, t)
 		l.depth++

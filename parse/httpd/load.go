@@ -31,6 +31,7 @@ type Options struct {
 	Stat    func(name string) (os.FileInfo, error)   // nil: os.Stat
 	Root    string                                   // put in front of absolute paths
 	Version string                                   // for <IfVersion>; empty: 2.4.71
+	Read    func(bytes int)                          // told the size of each file before it is parsed; nil: nobody
 	Modules []string                                 // loaded beside the file's own LoadModule lines
 }
 
@@ -104,7 +105,7 @@ func Load(f *diag.File, o Options) (*Config, diag.List) {
 	for _, m := range o.Modules {
 		l.addModule(m)
 	}
-	t, diags := parseFile(f, l.budget)
+	t, diags := l.parse(f)
 	l.diags = append(l.diags, diags...)
 	if !l.findsLoadModule(t.Nodes, 0) && len(o.Modules) == 0 {
 		for _, m := range stockModules {
@@ -116,6 +117,14 @@ func Load(f *diag.File, o Options) (*Config, diag.List) {
 	l.c.moduleList = l.c.HasLoadModule || len(o.Modules) > 0
 	l.dropTaken()
 	return l.c, l.diags
+}
+
+// parse parses a file of the configuration.
+func (l *loader) parse(f *diag.File) (*Tree, diag.List) {
+	if l.o.Read != nil {
+		l.o.Read(len(f.Data))
+	}
+	return parseFile(f, l.budget)
 }
 
 func readFile(name string) ([]byte, error) {

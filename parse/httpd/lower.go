@@ -34,6 +34,8 @@ type lowerer struct {
 	diags    diag.List
 	tagged   map[*model.Balancer]bool // defined by a <Proxy> tag
 
+	balancers map[balancerKey]*model.Balancer
+
 	templates map[string][]Arg // of ProxyHCTemplate
 	exprs     map[string]bool  // of ProxyHCExpr
 }

@@ -23,24 +23,30 @@ func balancerName(u string) (string, bool) {
 	return name, name != ""
 }
 
+// balancerKey is a balancer's server and its name in lower case.
+type balancerKey struct {
+	srv  *model.Server
+	name string
+}
+
 // balancer finds or creates a balancer of the server; names compare without
 // case, as ap_proxy_get_balancer in modules/proxy/proxy_util.c. A <Proxy> tag is
 // its place even if a ProxyPass named it before.
 func (l *lowerer) balancer(srv *model.Server, name string, at diag.Span, tag bool) *model.Balancer {
 	if l.tagged == nil {
-		l.tagged = map[*model.Balancer]bool{}
+		l.tagged, l.balancers = map[*model.Balancer]bool{}, map[balancerKey]*model.Balancer{}
 	}
-	for _, b := range srv.Balancers {
-		if strings.EqualFold(b.Name.V, name) {
-			if tag && !l.tagged[b] {
-				b.At, b.Name = at, model.Is(name, at)
-				l.tagged[b] = true
-			}
-			return b
+	key := balancerKey{srv, strings.ToLower(name)}
+	if b := l.balancers[key]; b != nil {
+		if tag && !l.tagged[b] {
+			b.At, b.Name = at, model.Is(name, at)
+			l.tagged[b] = true
 		}
+		return b
 	}
 	b := &model.Balancer{At: at, Name: model.Is(name, at)}
 	l.tagged[b] = tag
+	l.balancers[key] = b
 	srv.Balancers = append(srv.Balancers, b)
 	return b
 }
