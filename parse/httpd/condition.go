@@ -22,6 +22,9 @@ var stockModules = strings.Fields(`access_compat actions alias allowmethods auth
 func (l *loader) addModule(name string) {
 	name = strings.TrimSuffix(name, "_module")
 	m := l.c.Modules
+	if len(m) > maxModules {
+		return
+	}
 	m[name+"_module"] = true
 	m["mod_"+name+".c"] = true
 	switch name {

@@ -17,6 +17,7 @@ const (
 	maxIncludeDepth = 128
 	maxFiles        = 5000
 	maxFileBytes    = 64 << 20
+	maxModules      = 20000 // names; httpd itself loads no more than some hundred modules
 	maxMacroDepth   = 64
 	maxValueBytes   = 1 << 16
 )

@@ -3,6 +3,7 @@ package httpd
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -198,6 +199,7 @@ func (l *lowerer) server(n *Node, s *scope) bool {
 	case "servername":
 		text(&srv.ServerName, n)
 	case "serveralias":
+		srv.Aliases = slices.Grow(srv.Aliases, len(n.Args))
 		for _, a := range n.Args {
 			srv.Aliases = append(srv.Aliases, model.Is(a.Text, a.Span))
 		}

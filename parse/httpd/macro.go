@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bytes"
 	"fmt"
 	"sort"
 	"strings"
@@ -79,6 +80,7 @@ func (l *loader) useMacro(n, parent *Node) []*Node {
 	}
 	sort.SliceStable(order, func(i, j int) bool { return len(m.args[order[i]]) > len(m.args[order[j]]) })
 	p := &parser{budget: l.budget}
+	p.nodes.first = bytes.Count(m.body.File.Data[m.body.Start:m.body.End], []byte{'\n'})
 	for at := int(m.body.Start); at < int(m.body.End); {
 		var ln line
 		ln, at = nextLine(m.body.File, at, int(m.body.End))

@@ -123,15 +123,15 @@ var keywords = func() map[string]*keyword {
 
 // The number of nodes and of arguments that configurations of any size may have.
 // More is allowed in proportion to the size: one node for 24 bytes, one argument
-// for 8 and 4 bytes of text made by replacement for each byte, which is several
+// for 10 and 4 bytes of text made by replacement for each byte, which is several
 // times as dense as files that people or programs write. It bounds the memory
 // that a hostile file can take.
 const (
-	freeNodes   = 150000
-	freeWords   = 300000
+	freeNodes   = 100000
+	freeWords   = 200000
 	freeMade    = 4 << 20
 	nodeBytes   = 24
-	wordBytes   = 8
+	wordBytes   = 10
 	madePerByte = 4
 )
 
@@ -140,6 +140,7 @@ type budget struct {
 	nodes, words int
 	made         int // bytes of lines made by replacement
 	used         int // nodes
+	told         bool
 }
 
 func newBudget() *budget { return &budget{nodes: freeNodes, words: freeWords, made: freeMade} }
@@ -165,12 +166,15 @@ func (b *budget) node() bool {
 const chunk = 1024
 
 // nodeList holds nodes in order, allocated in chunks.
-type nodeList struct{ chunks [][]Node }
+type nodeList struct {
+	first  int // how many nodes are expected, 0 unknown
+	chunks [][]Node
+}
 
 func (l *nodeList) add() *Node {
 	k := len(l.chunks) - 1
 	if k < 0 || len(l.chunks[k]) == cap(l.chunks[k]) {
-		size := 8
+		size := min(max(l.first, 8), chunk)
 		if k >= 0 {
 			size = min(2*cap(l.chunks[k]), chunk)
 		}

@@ -16,7 +16,7 @@ const maxNesting = 10000
 
 // maxRecovery bounds in how many unclosed sections around a directive the parser
 // looks for one in which it may not stand.
-const maxRecovery = 100
+const maxRecovery = 16
 
 // Parse builds the lossless syntax tree of one file. Errors of the sections'
 // structure are findings H001; after one the parser goes on, and takes what may
@@ -60,7 +60,7 @@ func (p *parser) line(l line) bool {
 		return true
 	}
 	if !p.budget.node() {
-		p.report(l.at, fmt.Sprintf("the configuration has more than %d directives, too many for its size; what follows in this file was not read", p.budget.used))
+		p.tell(l.at, fmt.Sprintf("the configuration has more than %d directives, too many for its size; what follows in this file was not read", p.budget.used))
 		return false
 	}
 	n := p.nodes.add()
@@ -69,7 +69,7 @@ func (p *parser) line(l line) bool {
 		return true
 	}
 	if !n.read(&l, &p.args, p.budget) {
-		p.report(l.at, fmt.Sprintf("`%s` has too many arguments for the size of the configuration; only the first %d were read", n.Name, len(n.Args)))
+		p.tell(l.at, fmt.Sprintf("`%s` has too many arguments for the size of the configuration; only the first %d were read", n.Name, len(n.Args)))
 	}
 	return true
 }
@@ -270,6 +270,14 @@ func (p *parser) neverClosed(s, next *Node) {
 	}
 	d.Message = msg
 	p.add1(d)
+}
+
+// tell reports, once for a configuration, that it is too dense.
+func (p *parser) tell(at diag.Span, msg string) {
+	if !p.budget.told {
+		p.budget.told = true
+		p.report(at, msg)
+	}
 }
 
 func (p *parser) report(at diag.Span, msg string) {
