@@ -108,7 +108,7 @@ func (l *loader) application(n *model.Node, d appDoc, described map[*model.Conte
 	ctx := findContext(h, d.app)
 	switch {
 	case d.Kind() == tomcat.WebXML:
-		unmapped, diags = tomcat.LowerWebXML(d.Document, ctx)
+		unmapped, diags = tomcat.LowerWebXML(d.Document, ctx, l.propertyOf(nodeDir(n)))
 	case d.layer == embedded && described[ctx]:
 		l.r.Remarks = append(l.r.Remarks, d.File.Name+" has no effect: the application has a file of its own below conf")
 		return
@@ -235,15 +235,17 @@ func findContext(h *model.Host, path string) *model.Context {
 	return c
 }
 
-// environmentSource is the class that makes Tomcat look for ${name} in the
-// environment first (org.apache.tomcat.util.digester.Digester).
+// The system property that lists, with commas, where Tomcat looks for ${name}, and
+// the sources that may stand there; system properties come last when they are not
+// listed (org.apache.tomcat.util.digester.Digester).
 const (
 	propertySourceKey = "org.apache.tomcat.util.digester.PROPERTY_SOURCE"
+	systemSource      = "org.apache.tomcat.util.digester.SystemPropertySource"
 	environmentSource = "org.apache.tomcat.util.digester.EnvironmentPropertySource"
 )
 
-// propertyOf returns how the files of a folder resolve ${name}: the environment
-// when that is the configured source, catalina.properties, which sets system
+// propertyOf returns how the files of a folder resolve ${name}: from the environment
+// when that is a configured source, and from catalina.properties, which sets system
 // properties over those of the command line, and -D NAME=VALUE.
 func (l *loader) propertyOf(dir string) func(string) (string, bool) {
 	props := l.properties[dir]
@@ -260,14 +262,27 @@ func (l *loader) propertyOf(dir string) func(string) (string, bool) {
 		v, ok := defines[k]
 		return v, ok
 	}
-	sources, _ := system(propertySourceKey)
-	environment := strings.Contains(sources, environmentSource)
+	var sources []func(string) (string, bool)
+	listed, _ := system(propertySourceKey)
+	haveSystem := false
+	for _, name := range strings.Split(listed, ",") {
+		switch strings.TrimSpace(name) {
+		case environmentSource:
+			sources = append(sources, os.LookupEnv)
+		case systemSource:
+			haveSystem = true
+			sources = append(sources, system)
+		}
+	}
+	if !haveSystem {
+		sources = append(sources, system)
+	}
 	return func(k string) (string, bool) {
-		if environment {
-			if v, ok := os.LookupEnv(k); ok {
+		for _, source := range sources {
+			if v, ok := source(k); ok {
 				return v, true
 			}
 		}
-		return system(k)
+		return "", false
 	}
 }

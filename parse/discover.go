@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -34,9 +35,11 @@ const maxFileSize = 256 << 20
 
 // input is one file that was found or named.
 type input struct {
-	path string
-	kind Kind
-	data []byte
+	path  string
+	kind  Kind
+	data  []byte
+	found bool   // by a search, not named by the user
+	name  string // of the front end or node, as clowder.toml says
 }
 
 // rootNames are the names of an httpd root file, best first; each may stand in
@@ -49,29 +52,28 @@ var (
 
 // gather turns the paths of the command line into inputs: files as given,
 // directories searched. Order: clowder.toml, httpd root files, then the files of
-// Tomcat by path.
-func gather(paths []string) ([]input, error) {
-	var inputs []input
+// Tomcat by path. remarks say what was seen and left out.
+func gather(paths []string) (inputs []input, remarks []string, err error) {
 	for _, p := range paths {
 		st, err := os.Stat(p)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if !st.IsDir() {
 			in, err := readInput(p)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			inputs = append(inputs, in)
 			continue
 		}
-		found, err := searchDir(p)
+		more, notes, err := searchDir(p)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		inputs = append(inputs, found...)
+		inputs, remarks = append(inputs, more...), append(remarks, notes...)
 	}
-	return inputs, nil
+	return inputs, remarks, nil
 }
 
 func readInput(path string) (input, error) {
@@ -180,38 +182,80 @@ const (
 	maxEntries = 200_000
 )
 
-func searchDir(dir string) ([]input, error) {
-	var out []input
+func searchDir(dir string) (out []input, remarks []string, err error) {
 	if in, err := readInput(filepath.Join(dir, "clowder.toml")); err == nil {
 		out = append(out, in)
 	}
-	root, err := httpdRoot(dir)
+	w, err := walk(dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	out = append(out, root...)
-	xml, err := tomcatFiles(dir)
-	return append(out, xml...), err
+	roots, others := httpdRoots(dir, w.roots)
+	if len(roots) == 0 && len(others) == 0 {
+		roots = loneConf(dir)
+	}
+	for _, p := range others {
+		remarks = append(remarks, p+" was not read: it is not the root file of "+dir+"; name it on the command line, or in [frontends] of clowder.toml, if it is one of another httpd")
+	}
+	for _, p := range append(roots, w.tomcat...) {
+		in, err := readInput(p)
+		if err != nil {
+			return nil, nil, err
+		}
+		in.found = true
+		if filepath.Base(p) == "server.xml" || !namesServer(filepath.Base(p)) || in.kind == ServerXML {
+			out = append(out, in)
+		}
+	}
+	return out, remarks, nil
 }
 
-// httpdRoot finds the root file of httpd below dir.
-func httpdRoot(dir string) ([]input, error) {
+// httpdRoots finds the root files of httpd below dir: the one at the usual place,
+// else every one outside of the folder of another; found are all files with the
+// names of root files. others are those left out, but for the samples that
+// httpd's own installation keeps in conf/original.
+func httpdRoots(dir string, found []string) (roots, others []string) {
 	for _, d := range rootDirs {
 		for _, n := range rootNames {
 			p := filepath.Join(dir, d, n)
-			if st, err := os.Stat(p); err == nil && !st.IsDir() {
-				in, err := readInput(p)
-				return []input{in}, err
+			if st, err := os.Stat(p); err == nil && st.Mode().IsRegular() {
+				return []string{p}, without(found, p)
 			}
 		}
 	}
-	// No usual name: a lone .conf file of the directory is the root file.
+	depth := func(p string) int { return strings.Count(p, string(filepath.Separator)) }
+	slices.SortStableFunc(found, func(a, b string) int { return depth(a) - depth(b) })
+	var homes []string
+	for _, p := range found {
+		home := filepath.Dir(p)
+		if strings.EqualFold(filepath.Base(home), "conf") {
+			home = filepath.Dir(home)
+		}
+		inside := slices.ContainsFunc(homes, func(h string) bool { return strings.HasPrefix(p, h+string(filepath.Separator)) })
+		if inside {
+			others = append(others, p)
+			continue
+		}
+		roots, homes = append(roots, p), append(homes, home)
+	}
+	sort.Strings(roots)
+	return roots, without(others, "")
+}
+
+func without(list []string, p string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(x string) bool {
+		return x == p || filepath.Base(filepath.Dir(x)) == "original"
+	})
+}
+
+// loneConf gives a lone .conf file of the directory: with no usual name among
+// the files it is the root file.
+func loneConf(dir string) []string {
 	confs, err := filepath.Glob(filepath.Join(dir, "*.conf"))
 	if err != nil || len(confs) != 1 {
-		return nil, nil
+		return nil
 	}
-	in, err := readInput(confs[0])
-	return []input{in}, err
+	return confs
 }
 
 // isDescriptor reports whether a path is conf/ENGINE/HOST/app.xml or a host's
@@ -225,9 +269,18 @@ func isDescriptor(path string) bool {
 	return isServerDir(filepath.Dir(filepath.Dir(dir))) && !isServerDir(dir)
 }
 
-// tomcatFiles finds server.xml, context.xml, web.xml and their properties.
-func tomcatFiles(dir string) ([]input, error) {
-	var paths []string
+// found is what a walk through a directory saw.
+type found struct {
+	roots  []string // with the name of an httpd root file
+	tomcat []string // files of Tomcat, sorted
+}
+
+// walk looks for files with the names of httpd's root files, and for server.xml,
+// context.xml, web.xml and their properties. A file such as server_1.xml counts
+// where no server.xml stands beside it; its content has yet to say what it is.
+func walk(dir string) (found, error) {
+	var out found
+	var likeServer []string
 	seen := 0
 	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -243,27 +296,28 @@ func tomcatFiles(dir string) ([]input, error) {
 			}
 			return nil
 		}
-		switch d.Name() {
-		case "server.xml", "context.xml", "web.xml", "catalina.properties", "tomcat-users.xml":
-			paths = append(paths, p)
-		default:
-			if isDescriptor(p) {
-				paths = append(paths, p)
-			}
+		switch name := d.Name(); {
+		case slices.Contains(rootNames, name):
+			out.roots = append(out.roots, p)
+		case name == "server.xml", name == "context.xml", name == "web.xml", name == "catalina.properties", name == "tomcat-users.xml", isDescriptor(p):
+			out.tomcat = append(out.tomcat, p)
+		case namesServer(name):
+			likeServer = append(likeServer, p)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	sort.Strings(paths)
-	out := make([]input, 0, len(paths))
-	for _, p := range paths {
-		in, err := readInput(p)
-		if err != nil {
-			return nil, err
+	for _, p := range likeServer {
+		if !slices.Contains(out.tomcat, filepath.Join(filepath.Dir(p), "server.xml")) {
+			out.tomcat = append(out.tomcat, p)
 		}
-		out = append(out, in)
 	}
-	return out, nil
+	sort.Strings(out.roots)
+	sort.Strings(out.tomcat)
+	return out, err
+}
+
+// namesServer reports whether the name is like that of a server.xml.
+func namesServer(base string) bool {
+	base = strings.ToLower(base)
+	return strings.HasSuffix(base, ".xml") && strings.Contains(base, "server")
 }

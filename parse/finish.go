@@ -1,8 +1,6 @@
 package parse
 
 import (
-	"path/filepath"
-
 	"clowder/parse/diag"
 	"clowder/parse/model"
 )
@@ -21,6 +19,7 @@ func (l *loader) finish() {
 		n.ApplyDefaults()
 	}
 	l.hosts()
+	l.unusedNames()
 	l.r.Diags.Sort(s.Files)
 }
 
@@ -91,20 +90,12 @@ func (l *loader) hosts() {
 		return model.String{}, false
 	}
 	for _, f := range l.r.Setup.FrontEnds {
-		keys := []string{f.Name.V}
-		if f.At.IsValid() {
-			keys = append(keys, f.At.File.Name, filepath.Base(f.At.File.Name))
-		}
-		if v, ok := said(keys...); ok {
+		if v, ok := said(l.frontKeys(f)...); ok {
 			f.Host = v
 		}
 	}
 	for _, n := range l.r.Setup.Nodes {
-		keys := []string{n.Name.V}
-		if n.At.IsValid() {
-			keys = append(keys, n.At.File.Name)
-		}
-		if v, ok := said(keys...); ok {
+		if v, ok := said(l.nodeKeys(n)...); ok {
 			n.Host = v
 		}
 	}

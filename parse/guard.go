@@ -12,7 +12,7 @@ import (
 var accessWords = map[string]bool{
 	"require": true, "order": true, "allow": true, "deny": true, "satisfy": true,
 	"requireall": true, "requireany": true, "requirenone": true, "authtype": true, "sslrequire": true,
-	"sslrequiressl": true, "proxyblock": true, "secrule": true, "sslverifyclient": true, "allowmethods": true,
+	"sslrequiressl": true, "proxyblock": true, "secrule": true, "sslverifyclient": true, "allowmethods": true, "authmerging": true,
 }
 
 // fileSections apply to files only, not to what is proxied (httpd manual, Configuration Sections).
@@ -24,32 +24,36 @@ func markGuards(cfg *httpd.Config, unmapped []model.Unmapped) {
 	if len(unmapped) == 0 {
 		return
 	}
-	nodes := make(map[diag.Span]*httpd.Node, len(unmapped))
-	for _, u := range unmapped {
-		nodes[u.Span] = nil
+	type place struct {
+		n       *httpd.Node
+		inFiles bool // in a section of files
 	}
-	httpd.Walk(cfg.Nodes, func(n *httpd.Node) bool {
-		if _, ok := nodes[n.Span]; ok {
-			nodes[n.Span] = n
+	nodes := make(map[diag.Span]place, len(unmapped))
+	for _, u := range unmapped {
+		nodes[u.Span] = place{}
+	}
+	listed := map[*httpd.Node]bool{} // sections
+	var walk func(list []*httpd.Node, inFiles bool)
+	walk = func(list []*httpd.Node, inFiles bool) {
+		for _, n := range list {
+			in := inFiles || fileSections[strings.ToLower(n.Name)]
+			if _, ok := nodes[n.Span]; ok {
+				nodes[n.Span] = place{n, in}
+				if n.Kind == httpd.Section {
+					listed[n] = true
+				}
+			}
+			walk(n.Children, in)
 		}
-		return true
-	})
-	var parent *httpd.Node // of the last node, and whether that is in a section of files
-	inFiles := false
+	}
+	walk(cfg.Nodes, false)
 	for i := range unmapped {
-		n := nodes[unmapped[i].Span]
+		p := nodes[unmapped[i].Span]
 		trimIndent(&unmapped[i].Span)
-		if n == nil || !restricts(n) {
-			continue
+		if p.n == nil || listed[p.n.Parent] || !restricts(p.n) {
+			continue // the section around it stands for it
 		}
-		if n.Parent == nil || n.Parent != parent {
-			parent, inFiles = n.Parent, inFileSection(n.Parent)
-		}
-		if inFiles || fileSections[strings.ToLower(n.Name)] {
-			unmapped[i].FileGuard = true
-		} else {
-			unmapped[i].Guard = true
-		}
+		unmapped[i].FileGuard, unmapped[i].Guard = p.inFiles, !p.inFiles
 	}
 }
 
@@ -81,13 +85,4 @@ func restricts(n *httpd.Node) bool {
 		return !found
 	})
 	return found
-}
-
-func inFileSection(n *httpd.Node) bool {
-	for ; n != nil; n = n.Parent {
-		if fileSections[strings.ToLower(n.Name)] {
-			return true
-		}
-	}
-	return false
 }

@@ -40,20 +40,22 @@ type Result struct {
 
 	HTTPDDeclared, TomcatDeclared bool                // versions were said, not guessed
 	Broken                        map[*diag.File]bool // files with syntax errors
-	Remarks                       []string            // what was assumed or skipped, for -v
+	Remarks                       []string            // what was assumed or skipped, for -v and show
+	UnusedNames                   []string            // of Options.Tomcat and Options.Hosts: they name nothing
 }
 
 // Load reads the paths of the options as one setup.
 func Load(o Options) (*Result, error) {
-	inputs, err := gather(o.Paths)
+	inputs, remarks, err := gather(o.Paths)
 	if err != nil {
 		return nil, err
 	}
 	r := &Result{
-		Setup:  &model.Setup{},
-		Tomcat: map[*model.Node]*tomcat.Document{},
-		Kinds:  map[*diag.File]Kind{},
-		Broken: map[*diag.File]bool{},
+		Remarks: remarks,
+		Setup:   &model.Setup{},
+		Tomcat:  map[*model.Node]*tomcat.Document{},
+		Kinds:   map[*diag.File]Kind{},
+		Broken:  map[*diag.File]bool{},
 	}
 	l := &loader{o: o, r: r, properties: map[string]map[string]tomcat.PropertyValue{}}
 	if err := l.run(inputs); err != nil {
@@ -71,7 +73,14 @@ type loader struct {
 
 func (l *loader) run(inputs []input) error {
 	recognised := 0
-	for _, pass := range [][]Kind{{ClowderTOML}, {PropertiesFile}, {HTTPDConf, ServerXML, ContextXML, WebXML, UsersXML, Unknown}} {
+	for _, in := range inputs {
+		if in.kind == ClowderTOML {
+			l.file(in)
+			recognised++
+		}
+	}
+	inputs = l.named(inputs)
+	for _, pass := range [][]Kind{{PropertiesFile}, {HTTPDConf, ServerXML, ContextXML, WebXML, UsersXML, Unknown}} {
 		for _, in := range inputs {
 			for _, k := range pass {
 				if in.kind == k {
@@ -98,7 +107,7 @@ func (l *loader) file(in input) {
 		l.toml(f)
 	case HTTPDConf:
 		if !l.native() {
-			l.httpd(f)
+			l.httpd(f, in.name)
 		}
 	case PropertiesFile:
 		l.r.Setup.Files = append(l.r.Setup.Files, f)
@@ -111,7 +120,7 @@ func (l *loader) file(in input) {
 			Span: diag.At(f, 0, 0), Message: "this is neither an httpd configuration nor a file of Tomcat; it was not read"})
 	default:
 		if !l.native() {
-			l.xml(f, in.kind)
+			l.xml(f, in)
 		}
 	}
 }
@@ -142,7 +151,8 @@ func (l *loader) toml(f *diag.File) {
 	l.r.Remarks = append(l.r.Remarks, f.Name+" holds a whole setup; other files beside it were not read")
 }
 
-func (l *loader) httpd(f *diag.File) {
+// httpd reads a root file; name is that of clowder.toml, else "".
+func (l *loader) httpd(f *diag.File, name string) {
 	cfg, diags := httpd.Load(f, httpd.Options{Defines: l.o.Defines, Env: environment(f.Name), Root: l.o.Root, Version: l.o.HTTPD, Read: l.o.Read})
 	checked := make(chan diag.List, 1)
 	go func() { checked <- httpd.Check(cfg) }() // reads only, as Lower does
@@ -155,6 +165,10 @@ func (l *loader) httpd(f *diag.File) {
 	s.Files = append(s.Files, cfg.Files...)
 	s.Unmapped = append(s.Unmapped, unmapped...)
 	front.Name = model.Infer(frontName(s), diag.At(f, 0, 0))
+	if name != "" {
+		front.Name = l.toldName(l.r.Native.Settings.FrontEnds, name)
+	}
+	l.serverRoot(front, cfg)
 	s.FrontEnds = append(s.FrontEnds, front)
 	l.r.HTTPD = append(l.r.HTTPD, cfg)
 	l.jk(front, cfg)
@@ -167,28 +181,35 @@ func frontName(s *model.Setup) string {
 	return "httpd"
 }
 
-func (l *loader) xml(f *diag.File, kind Kind) {
+func (l *loader) xml(f *diag.File, in input) {
 	l.r.Setup.Files = append(l.r.Setup.Files, f)
 	doc, diags := tomcat.ParseWith(f, tomcat.DirOpener(filepath.Dir(f.Name)))
 	l.r.Setup.Files = append(l.r.Setup.Files, doc.Included...)
 	l.add(diags)
 	l.r.Docs = append(l.r.Docs, doc)
-	switch kind {
+	switch in.kind {
 	case ServerXML:
-		l.server(doc)
+		l.server(doc, in.name)
 	case ContextXML, WebXML:
 		l.webs = append(l.webs, doc)
 	}
 }
 
-func (l *loader) server(doc *tomcat.Document) {
-	name := l.uniqueName(nodeName(doc.File.Name))
+// server lowers a server.xml; told is the node's name in clowder.toml, else "".
+func (l *loader) server(doc *tomcat.Document, told string) {
+	name := told
+	if told == "" {
+		name = l.uniqueName(nodeName(doc.File.Name))
+	}
 	node, unmapped, diags := tomcat.LowerServer(doc, tomcat.Options{
 		Name: name, Version: l.tomcatVersion(name).V,
 		Property: l.propertyOf(filepath.Dir(doc.File.Name)),
 	})
 	l.add(diags)
 	node.Name = model.Infer(name, doc.Root.Tag)
+	if told != "" {
+		node.Name = l.toldName(l.r.Native.Settings.Nodes, told)
+	}
 	l.r.Setup.Unmapped = append(l.r.Setup.Unmapped, unmapped...)
 	l.r.Setup.Nodes = append(l.r.Setup.Nodes, node)
 	l.r.Tomcat[node] = doc
@@ -201,7 +222,7 @@ func nodeName(path string) string {
 		abs = path
 	}
 	dir := filepath.Dir(abs)
-	if filepath.Base(dir) == "conf" {
+	if strings.EqualFold(filepath.Base(dir), "conf") {
 		dir = filepath.Dir(dir)
 	}
 	if name := filepath.Base(dir); name != "/" && name != "." {

@@ -26,7 +26,7 @@ func guards(s *model.Setup, c selection, unguarded bool) error {
 	}
 	for _, f := range c.fronts {
 		for _, srv := range append([]*model.Server{f.Main}, f.VHosts...) {
-			errs = append(errs, serverGuards(srv)...)
+			errs = append(errs, serverGuards(f, srv)...)
 		}
 	}
 	if errs == nil {
@@ -37,7 +37,7 @@ func guards(s *model.Setup, c selection, unguarded bool) error {
 
 // serverGuards lists what of one server protects and is not done by the balancer:
 // TLS, and rewrite rules that refuse requests.
-func serverGuards(srv *model.Server) []error {
+func serverGuards(f *model.FrontEnd, srv *model.Server) []error {
 	if srv == nil {
 		return nil
 	}
@@ -45,21 +45,32 @@ func serverGuards(srv *model.Server) []error {
 	if t := srv.TLS; t != nil && !strings.EqualFold(t.Engine.V, "off") && t.Engine.V != "" {
 		errs = append(errs, fmt.Errorf("%s: SSLEngine %s: clowder run does not serve TLS, the requests would come in the clear", t.Engine.Span, t.Engine.V))
 	}
-	settings := []*model.Settings{&srv.Settings}
-	for _, sec := range srv.Sections {
-		settings = append(settings, &sec.Settings)
-	}
-	for _, st := range settings {
-		if st.Rewrite == nil || !st.Rewrite.Engine.V {
-			continue
-		}
-		for _, r := range st.Rewrite.Rules {
-			if r.HasFlag("F", "forbidden") || r.HasFlag("G", "gone") {
-				errs = append(errs, fmt.Errorf("%s: this RewriteRule refuses requests and is not carried out by clowder run", r.At))
-			}
+	for _, r := range activeRules(f, srv) {
+		if r.HasFlag("F", "forbidden") || r.HasFlag("G", "gone") {
+			errs = append(errs, fmt.Errorf("%s: this RewriteRule refuses requests and is not carried out by clowder run", r.At))
 		}
 	}
 	return errs
+}
+
+// activeRules lists the rewrite rules of a server and its sections whose engine is
+// on: RewriteEngine is inherited from the main server and by the sections.
+func activeRules(f *model.FrontEnd, srv *model.Server) []*model.RewriteRule {
+	on := false
+	if rw := f.Effective(srv).Settings.Rewrite; rw != nil {
+		on = rw.Engine.V
+	}
+	var out []*model.RewriteRule
+	add := func(rw *model.Rewrite) {
+		if rw != nil && (rw.Engine.V || on && !rw.Engine.IsSet()) {
+			out = append(out, rw.Rules...)
+		}
+	}
+	add(srv.Settings.Rewrite)
+	for _, sec := range srv.Sections {
+		add(sec.Settings.Rewrite)
+	}
+	return out
 }
 
 // NotDone lists the rewrite rules of the setup, which the balancer does not carry
@@ -71,12 +82,8 @@ func NotDone(s *model.Setup) []model.Unmapped {
 			if srv == nil {
 				continue
 			}
-			for _, sec := range append([]*model.Section{{Settings: srv.Settings}}, srv.Sections...) {
-				if rw := sec.Settings.Rewrite; rw != nil && rw.Engine.V {
-					for _, r := range rw.Rules {
-						out = append(out, model.Unmapped{Span: r.At, What: "RewriteRule " + r.Pattern.V})
-					}
-				}
+			for _, r := range activeRules(f, srv) {
+				out = append(out, model.Unmapped{Span: r.At, What: "RewriteRule " + r.Pattern.V})
 			}
 		}
 	}

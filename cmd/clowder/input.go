@@ -45,6 +45,9 @@ func (f *inputFlags) loadWith(o parse.Options) (*parse.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(r.UnusedNames) > 0 {
+		return nil, usage("%s", strings.Join(r.UnusedNames, "\n"))
+	}
 	for _, d := range r.Diags {
 		if strings.HasPrefix(d.ID, "C1") && d.Severity == diag.Error {
 			return nil, codeError{exitUsage, fmt.Errorf("%s: %s [%s %s]", d.Span, d.Message, d.ID, d.Name)}

@@ -35,6 +35,12 @@ func (c *showCmd) Run(a *app) error {
 		if n := len(r.Setup.Unmapped); n > 0 {
 			fmt.Fprintf(w, "\n%d things have no place in the model: clowder show --unmapped lists them\n", n)
 		}
+		if len(r.Setup.FrontEnds)+len(r.Setup.Nodes) == 0 {
+			fmt.Fprintln(w, "no front end and no node was found among the files")
+		}
+		for _, m := range r.Remarks {
+			fmt.Fprintf(w, "\nnote: %s\n", m)
+		}
 	}
 	return w.Flush()
 }

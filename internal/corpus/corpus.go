@@ -5,7 +5,8 @@
 //
 // The manifest is a table with tabs and a head line. Columns in use: file (path
 // below the manifest's folder), kind (httpd, server, context, web, users,
-// catalina, jk, link), wellformed (yes or no, of an XML parser) and httpd_t (what
+// catalina, jk, link), wellformed (yes or no, of an XML parser), xml_error (its
+// message with "line N") and httpd_t (what
 // httpd -t says: "ok", or a word and a message). The exit code is 1 when a file
 // deviates, 2 when the corpus cannot be read.
 package main
@@ -39,7 +40,7 @@ const (
 
 // entry is one line of a manifest.
 type entry struct {
-	file, kind, wellformed, httpdT string
+	file, kind, wellformed, xmlError, httpdT string
 }
 
 // deviation is one file that is read otherwise than it should be.
@@ -84,7 +85,7 @@ func readManifest(r io.Reader) ([]entry, error) {
 			}
 			return ""
 		}
-		list = append(list, entry{cell("file"), cell("kind"), cell("wellformed"), cell("httpd_t")})
+		list = append(list, entry{cell("file"), cell("kind"), cell("wellformed"), cell("xml_error"), cell("httpd_t")})
 	}
 	if err := sc.Err(); err != nil {
 		return nil, err
@@ -211,7 +212,7 @@ func checkXML(e entry, f *diag.File) (string, []string) {
 	switch e.wellformed {
 	case "yes":
 		class += ", well-formed"
-		if !doc.WellFormed && !doc.Template {
+		if !doc.WellFormed {
 			causes = append(causes, onlyErrors(diags, "")...)
 		}
 	case "no":
@@ -219,6 +220,12 @@ func checkXML(e entry, f *diag.File) (string, []string) {
 		if doc.WellFormed {
 			causes = append(causes, "no finding although it is not well-formed XML")
 		}
+		if line := lineOf(e.xmlError); line > 0 && !doc.WellFormed && doc.Stop.Begin().Line != line {
+			causes = append(causes, fmt.Sprintf("stops at line %d, an XML parser at line %d", doc.Stop.Begin().Line, line))
+		}
+	}
+	if !bytes.Equal(doc.Bytes(), f.Data) {
+		causes = append(causes, "printing it gives other bytes")
 	}
 	switch doc.Kind() {
 	case tomcat.Server:
@@ -227,6 +234,19 @@ func checkXML(e entry, f *diag.File) (string, []string) {
 		loweredApp(doc)
 	}
 	return class, causes
+}
+
+// lineOf returns the number behind "line " in a message, 0 for none.
+func lineOf(message string) int {
+	_, rest, _ := strings.Cut(message, "line ")
+	line := 0
+	for _, c := range rest {
+		if c < '0' || c > '9' || line > maxManifest {
+			break
+		}
+		line = 10*line + int(c-'0')
+	}
+	return line
 }
 
 // onlyErrors gives the errors whose ID begins with the prefix, each message once.

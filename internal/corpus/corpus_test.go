@@ -41,9 +41,9 @@ func TestVerdicts(t *testing.T) {
 		}
 	}
 	m := filepath.Join(dir, "MANIFEST.tsv")
-	table := "file\tkind\tx\twellformed\thttpd_t\n" +
+	table := "file\tkind\txml_error\twellformed\thttpd_t\n" +
 		"good.conf\thttpd\t\t\tok\nbad.conf\thttpd\t\t\tok\nbad.conf\thttpd\t\t\tsyntax: x\n" +
-		"good.xml\tserver\t\tyes\t\nbad.xml\tserver\t\tno\t\nbad.xml\tserver\t\tyes\t\nliar.xml\tserver\t\tno\t\n" +
+		"good.xml\tserver\t\tyes\t\nbad.xml\tserver\tno element found: line 1, column 8\tno\t\nbad.xml\tserver\telsewhere: line 2, column 0\tno\t\nbad.xml\tserver\t\tyes\t\nliar.xml\tserver\t\tno\t\n" +
 		"c.props\tcatalina\nnowhere\tlink\n"
 	if err := os.WriteFile(m, []byte(table), 0o600); err != nil {
 		t.Fatal(err)
@@ -56,11 +56,11 @@ func TestVerdicts(t *testing.T) {
 	for _, d := range r.deviations {
 		got = append(got, d.file)
 	}
-	if s := strings.Join(got, " "); s != "bad.conf bad.xml liar.xml c.props" {
+	if s := strings.Join(got, " "); s != "bad.conf bad.xml bad.xml liar.xml c.props" {
 		t.Errorf("deviations: %s", s)
 	}
 	var out strings.Builder
-	if err := r.write(&out); err != nil || !strings.Contains(out.String(), "4  deviations") {
+	if err := r.write(&out); err != nil || !strings.Contains(out.String(), "5  deviations") {
 		t.Errorf("%v, report:\n%s", err, &out)
 	}
 	if run([]string{m}) != 1 || run(nil) != 2 || run([]string{filepath.Join(dir, "none")}) != 2 {

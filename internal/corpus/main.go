@@ -33,5 +33,5 @@ func run(args []string) int {
 // loweredApp lowers a document of an application; only that it returns counts.
 func loweredApp(doc *tomcat.Document) {
 	tomcat.LowerContext(doc, &model.Context{}, nil)
-	tomcat.LowerWebXML(doc, &model.Context{})
+	tomcat.LowerWebXML(doc, &model.Context{}, nil)
 }

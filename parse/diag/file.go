@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // File is one input as it was read. Name is shown to the user exactly as it was
@@ -24,18 +25,26 @@ type File struct {
 	once   sync.Once
 	before []int32 // how many line feeds stand before each block of Data
 
-	textOnce sync.Once
-	text     string // Data, for strings that share its memory
 }
 
 // NewFile makes a File of the given bytes, which it keeps.
 func NewFile(name string, data []byte) *File { return &File{Name: name, Data: data} }
 
-// Text returns Data[start:end]. All texts of a file share one copy of its bytes,
-// made by the first call: many short texts cost no more than one long one.
+// Again returns a file of the same name that shares the bytes of f, for a second
+// reading whose places are to be told from those of the first.
+func (f *File) Again() *File { return f.AgainAs(f.Name) }
+
+// AgainAs is Again with another name.
+func (f *File) AgainAs(name string) *File {
+	g := NewFile(name, f.Data)
+	g.once.Do(func() { g.before = f.blocks() })
+	return g
+}
+
+// Text returns Data[start:end] as a string that shares its memory, since Data is
+// never changed.
 func (f *File) Text(start, end int) string {
-	f.textOnce.Do(func() { f.text = string(f.Data) })
-	return f.text[start:end]
+	return unsafe.String(unsafe.SliceData(f.Data), len(f.Data))[start:end]
 }
 
 // blockBytes is the distance of the places where the count of lines is known.

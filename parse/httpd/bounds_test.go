@@ -90,7 +90,7 @@ func TestDeepSections(t *testing.T) {
 func TestTooDense(t *testing.T) {
 	data := bytes.Repeat([]byte("a\n"), 200000)
 	tree, diags := Parse(diag.NewFile("httpd.conf", data))
-	if len(diags) != 1 || !strings.Contains(diags[0].Message, "too many for its size") {
+	if len(diags) != 1 || !strings.Contains(diags[0].Message, "than its size explains") {
 		t.Errorf("%d findings", len(diags))
 	}
 	if !bytes.Equal(tree.Bytes(), data) {

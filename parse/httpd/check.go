@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"fmt"
+	"net"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,8 +20,9 @@ func Check(c *Config) diag.List {
 	return k.diags
 }
 
-// CheckModules finds directives of stock modules that are not loaded (H003),
-// one finding for each; lint has a rule of that ID with one for each module.
+// CheckModules finds directives and parameters of stock modules that are not
+// loaded (H003, H108), one finding for each; lint has rules of these IDs that
+// say it once for each module.
 func CheckModules(c *Config) diag.List {
 	k := &checker{c: c, modulesOnly: true}
 	k.nodes(c.Nodes, nil)
@@ -33,12 +35,41 @@ type checker struct {
 	foreign     bool // a module that is not httpd's is loaded
 	modulesOnly bool
 
-	parent, around *Node // the last answer of aroundPath
+	around around
+}
+
+// around holds the innermost sections around a directive of some kinds.
+type around struct {
+	vhost *Node
+	path  *Node // in which nothing that is mapped by path may stand
+	limit *Node // <Limit> or <LimitExcept>
+	place *Node // <Location> or <LocationMatch>
+}
+
+// inside returns what is around the content of a section.
+func (a around) inside(n *Node) around {
+	switch n.key() {
+	case "virtualhost":
+		a.vhost = n
+	case "directory", "directorymatch", "files", "filesmatch", "if", "elseif", "else":
+		a.path = n
+	case "limit", "limitexcept":
+		a.limit = n
+	case "location", "locationmatch":
+		a.place = n
+	}
+	return a
 }
 
 func (k *checker) report(id, name string, n *Node, format string, args ...any) {
 	if !k.modulesOnly {
 		k.add(id, name, diag.Error, n, format, args...)
+	}
+}
+
+func (k *checker) warn(n *Node, format string, args ...any) {
+	if !k.modulesOnly {
+		k.add("H007", "bad-parameter-value", diag.Warning, n, format, args...)
 	}
 }
 
@@ -58,7 +89,10 @@ func (k *checker) nodes(nodes []*Node, parent *Node) {
 			}
 			k.module(n)
 			k.section(n, parent, afterIf)
+			outer := k.around
+			k.around = outer.inside(n)
 			k.nodes(n.Children, n)
+			k.around = outer
 			afterIf = n.Is("If") || n.Is("ElseIf")
 			continue
 		}
@@ -71,6 +105,7 @@ func (k *checker) nodes(nodes []*Node, parent *Node) {
 			continue
 		}
 		k.module(n)
+		k.healthParams(n)
 		k.place(n, parent)
 	}
 }
@@ -82,8 +117,8 @@ func (k *checker) unknown(n *Node, key string) {
 		return
 	}
 	name := n.key()
-	if removedIn24[name] && strings.HasPrefix(k.c.version, "2.2") {
-		return
+	if removedIn24[name] && strings.HasPrefix(k.c.version, "2.2") || strings.HasPrefix(name, "jk") && k.c.HasModule("jk") {
+		return // of mod_jk, or of that version
 	}
 	list, what, shown := directiveNames, "directive", n.Name
 	if key[0] == '<' {
@@ -111,6 +146,20 @@ func (k *checker) module(n *Node) {
 	if c := n.command(); k.modulesOnly && k.c.moduleList && !k.c.brings(c) {
 		k.add("H003", "directive-module-not-loaded", diag.Error, n, "`%s` belongs to mod_%s, which is not loaded",
 			n.Name, c.modules[0])
+	}
+}
+
+// healthParams reports parameters that only mod_proxy_hcheck knows while it is
+// not loaded.
+func (k *checker) healthParams(n *Node) {
+	if !k.modulesOnly || !k.c.moduleList || k.c.HasModule("proxy_hcheck") || !n.Is("BalancerMember") && !n.Is("ProxySet") && !n.Is("ProxyPass") {
+		return
+	}
+	for _, a := range n.Args {
+		if key, _, ok := strings.Cut(a.Text, "="); ok && strings.HasPrefix(strings.ToLower(key), "hc") {
+			k.add("H108", "hcheck-module-missing", diag.Error, n, "`%s` needs mod_proxy_hcheck, which is not loaded", key)
+			return
+		}
 	}
 }
 
@@ -148,26 +197,13 @@ func (k *checker) place(n, parent *Node) {
 		dirOnly[name] && top,
 		(name == "listen" || name == "proxyhctpsize") && parent != nil:
 		k.notHere(n, parent)
-	case pathTakers[name] && !top:
-		if parent != k.parent {
-			k.parent, k.around = parent, aroundPath(parent)
-		}
-		if k.around != nil {
-			k.notHere(n, k.around)
-		}
+	case globalOnly[name] && k.around.vhost != nil:
+		k.notHere(n, k.around.vhost)
+	case parent != nil && strings.HasPrefix(parent.key(), "require") && parent.command() != nil && !inAuthConfig(name):
+		k.notHere(n, parent)
+	case pathTakers[name] && !top && k.around.path != nil:
+		k.notHere(n, k.around.path)
 	}
-}
-
-// aroundPath returns the innermost section, from p on, in which nothing that is
-// mapped by path may stand.
-func aroundPath(p *Node) *Node {
-	for ; p != nil; p = p.Parent {
-		switch p.key() {
-		case "directory", "directorymatch", "files", "filesmatch", "if", "elseif", "else":
-			return p
-		}
-	}
-	return nil
 }
 
 // section checks an opening tag: its place and its argument.
@@ -178,7 +214,8 @@ func (k *checker) section(n, parent *Node, afterIf bool) {
 		return
 	case name == "virtualhost" && parent != nil,
 		dirSections[name] && parent != nil && !parent.Is("VirtualHost"),
-		strings.HasPrefix(name, "files") && parent != nil && dirSections[parent.key()] && !strings.HasPrefix(parent.key(), "directory"):
+		strings.HasPrefix(name, "files") && (k.around.place != nil || k.around.limit != nil),
+		(name == "if" || strings.HasPrefix(name, "else")) && k.around.limit != nil:
 		k.notHere(n, parent)
 		return
 	case n.command().where == 'd' && (parent == nil || parent.Is("VirtualHost")):
@@ -195,41 +232,36 @@ func (k *checker) section(n, parent *Node, afterIf bool) {
 		return
 	}
 	k.argument(n, name)
-	k.noEffect(n)
+	switch name {
+	case "requireany", "requirenone":
+		k.group(n, true)
+	case "requireall":
+		k.group(n, false)
+	case "directory", "directorymatch", "location", "locationmatch", "files", "filesmatch", "proxy", "proxymatch", "if", "elseif", "else":
+		k.group(n, true)
+	}
 	if (name == "if" || name == "elseif") && len(n.Args) > 0 {
-		if _, problem := checkExpr(n.Arg(0)); problem != "" {
+		if _, problem := checkExpr(n.Arg(0), k.foreign || !k.c.moduleList || k.c.HasIncludesUnresolved); problem != "" {
 			k.report("H007", "bad-parameter-value", n, "`<%s>`: the expression `%s` cannot be read: %s", n.Name, n.Arg(0), problem)
 		}
 	}
 }
 
-// noEffect finds a group of Require that can only refuse, in a place where one
-// that grants is wanted (authz_core_check_section in mod_authz_core.c).
-func (k *checker) noEffect(n *Node) {
-	name := n.key()
-	if name == "requireall" || name == "requireany" || name == "requirenone" || name == "authzprovideralias" {
-		return // judged with the section around it
-	}
-	var negative *Node
-	for _, c := range n.Children {
-		x := c.key()
-		switch {
-		case x == "requirenone" && len(c.Children) > 0, x == "require" && strings.EqualFold(c.Arg(0), "not"):
-			if negative == nil {
-				negative = c
-			}
-		case x == "require" || x == "requireall" || x == "requireany":
-			return
-		}
-	}
-	if negative != nil && negative.Kind == Section {
-		k.report("H007", "bad-parameter-value", negative, "`<%s>` has no effect here: beside it nothing grants access", negative.Name)
-	}
-}
-
 // argument checks patterns and the number of words of Location and Proxy tags.
 func (k *checker) argument(n *Node, name string) {
-	if !dirSections[name] || len(n.Args) == 0 {
+	switch {
+	case len(n.Args) == 0:
+		return
+	case name == "virtualhost":
+		k.addresses(n)
+		return
+	case strings.HasPrefix(name, "require") && len(n.Args) > 0:
+		k.report("H007", "bad-parameter-value", n, "`<%s>` takes no arguments", n.Name)
+		return
+	case name == "limit" || name == "limitexcept":
+		k.methods(n)
+		return
+	case !dirSections[name] && !strings.HasPrefix(name, "files"):
 		return
 	}
 	args := n.Args
@@ -247,6 +279,38 @@ func (k *checker) argument(n *Node, name string) {
 		k.report("H007", "bad-parameter-value", n, "`<Proxy>` takes parameters only for a URL")
 	case match && !compiles(args[0].Text):
 		k.report("H007", "bad-parameter-value", n, "`%s` is no regular expression", args[0].Text)
+	}
+}
+
+// addresses checks the words of <VirtualHost> (get_addresses in server/vhost.c).
+func (k *checker) addresses(n *Node) {
+	for _, a := range n.Args {
+		host, port := a.Text, ""
+		if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+			host, port = host[:i], host[i+1:]
+			if port != "*" && strings.Trim(port, "0123456789") != "" {
+				k.warn(n, "`<VirtualHost %s>`: the port is no number; httpd takes the whole word for a host name", a.Text)
+				return
+			}
+			if port != "*" && (atoi(port) < 1 || atoi(port) > 65535) {
+				k.report("H007", "bad-parameter-value", n, "`<VirtualHost %s>`: the port must be a number from 1 to 65535, or `*`", a.Text)
+				return
+			}
+		}
+		if strings.HasPrefix(host, "[") != strings.HasSuffix(host, "]") || strings.HasPrefix(host, "[") && net.ParseIP(strings.Trim(host, "[]")) == nil {
+			k.report("H007", "bad-parameter-value", n, "`<VirtualHost %s>`: that is no address", a.Text)
+			return
+		}
+	}
+}
+
+// methods checks the words of <Limit> and <LimitExcept> (ap_limit_section in
+// server/core.c).
+func (k *checker) methods(n *Node) {
+	for _, a := range n.Args {
+		if strings.EqualFold(a.Text, "trace") {
+			k.report("H007", "bad-parameter-value", n, "`<%s>`: TRACE cannot be limited here; use TraceEnable", n.Name)
+		}
 	}
 }
 

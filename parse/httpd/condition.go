@@ -56,7 +56,7 @@ func (l *loader) condition(n *Node) bool {
 		not = true
 		at++
 	}
-	end := strings.LastIndexByte(string(ln.text), '>')
+	end := strings.LastIndexByte(ln.text, '>')
 	if end < at {
 		end = len(ln.text)
 	}
@@ -90,10 +90,15 @@ func (l *loader) ifVersion(n *Node) bool {
 	if len(n.Args) > 1 {
 		op, arg = n.Arg(0), n.Arg(1)
 	}
+	text := n.line().text
+	if k := strings.LastIndexByte(text, '>'); len(n.Args) == 1 && strings.TrimSpace(text[k+1:]) != "" {
+		l.syntax(n.Span, "`<IfVersion>`: text behind its `>`") // the words are cut before the ">" is looked for
+		return false
+	}
 	not := strings.HasPrefix(op, "!")
 	op = strings.TrimPrefix(op, "!")
 	if op == "" {
-		op = "="
+		op = "!"
 	}
 	if op == "~" || op == "=" && strings.HasPrefix(arg, "/") {
 		if op == "=" {

@@ -26,10 +26,28 @@ var (
 	// dirOnly may stand in sections only (ACCESS_CONF or .htaccess).
 	dirOnly = withWhere('d', "RequireAll RequireAny RequireNone")
 
+	// globalOnly may stand in the main server only (GLOBAL_ONLY).
+	globalOnly = names(`AcceptFilter ServerRoot DefaultRuntimeDir ServerTokens RegexDefaultOptions RegisterHttpMethod StartServers
+		MinSpareThreads MaxSpareThreads MaxClients MaxRequestWorkers ThreadsPerChild ThreadLimit AsyncRequestWorkerFactor
+		MinSpareServers MaxSpareServers User Group Suexec ScriptSock LDAPSharedCacheSize LDAPSharedCacheFile LDAPCacheEntries
+		LDAPCacheTTL LDAPOpCacheEntries LDAPOpCacheTTL LDAPTrustedGlobalCert LDAPVerifyServerCert LDAPConnectionTimeout
+		LDAPLibraryDebug LDAPTimeout LDAPRetries LDAPRetryDelay SessionCryptoDriver GlobalLog HeartbeatListen HeartbeatStorage
+		HeartbeatMaxServers HeartbeatAddress AuthnCacheSOCache AuthnCacheEnable AuthnzFcgiDefineProvider ServerLimit
+		PidFile ScoreBoardFile MaxMemFree MaxConnectionsPerChild MaxRequestsPerChild CoreDumpDirectory ThreadStackSize
+		EnableExceptionHook ListenBackLog SendBufferSize ReceiveBufferSize GracefulShutdownTimeout LogIOTrackTTFB
+		LDAPConnectionPoolTTL`)
+
 	// pathTakers stand in a Location without a path; with one they belong
 	// outside.
 	pathTakers = names("ProxyPass ProxyPassMatch ProxyPassReverse")
 )
+
+// inAuthConfig reports whether a directive may stand beside Require in a group:
+// those that an .htaccess file may hold with AllowOverride AuthConfig.
+func inAuthConfig(name string) bool {
+	c := commands[name]
+	return c == nil || c.override == "" && c.args == "" || strings.Contains(c.override, "AuthConfig") || c.override == "All"
+}
 
 // mayStandIn reports whether n is at home directly in an unclosed section s. It
 // decides only where parsing goes on after a missing closing tag.

@@ -8,8 +8,11 @@ import (
 // checkExpr reads an expression of <If> and <ElseIf> by the grammar of
 // server/util_expr_parse.y. It returns where in text the first mistake is and
 // what it is, or "".
-func checkExpr(text string) (at int, problem string) {
-	p := &exprParser{s: text}
+//
+// Names of functions and variables must be httpd's own or those of its stock
+// modules (server/util_expr_eval.c), unless others may be there.
+func checkExpr(text string, others bool) (at int, problem string) {
+	p := &exprParser{s: text, others: others}
 	p.or(0)
 	if p.space(); p.problem == "" && p.i < len(p.s) {
 		p.fail("unexpected `%s`", p.peek())
@@ -25,6 +28,7 @@ type exprParser struct {
 	i       int
 	at      int
 	problem string
+	others  bool // modules may bring names that are not known here
 }
 
 func (p *exprParser) fail(format string, args ...any) {
@@ -212,7 +216,8 @@ func (p *exprParser) one(depth int) {
 				level++
 			} else if r[k] == '}' {
 				if level--; level == 0 {
-					p.i += k + 1
+					p.variable(r[2:k])
+					p.i = min(p.i+k+1, len(p.s))
 					return
 				}
 			}
@@ -236,9 +241,15 @@ func (p *exprParser) call(depth int) {
 	for p.i < len(p.s) && (isWordByte(p.s[p.i])) {
 		p.i++
 	}
+	name := p.s[start:p.i]
 	if !p.take("(") {
 		p.i = start
 		p.fail("`%s` is neither a function nor in quotes", p.peek())
+		return
+	}
+	if !p.others && !exprFunctions[strings.ToLower(name)] {
+		p.i = start
+		p.fail("there is no function `%s`", name)
 		return
 	}
 	for p.word(depth + 1); p.problem == "" && p.take(","); {
@@ -247,4 +258,53 @@ func (p *exprParser) call(depth int) {
 	if !p.take(")") {
 		p.fail("`)` is missing")
 	}
+}
+
+// exprVariables and exprFunctions are the names of server/util_expr_eval.c and
+// of the stock modules.
+var (
+	exprVariables = names(`HTTPS IPV6 CONN_LOG_ID CONN_REMOTE_ADDR HTTP2 H2PUSH H2_PUSH H2_PUSHED H2_PUSHED_ON H2_STREAM_ID H2_STREAM_TAG
+		REQUEST_METHOD REQUEST_SCHEME REQUEST_URI REQUEST_FILENAME REMOTE_HOST REMOTE_IDENT REMOTE_USER SERVER_ADMIN SERVER_NAME
+		SERVER_PORT SERVER_PROTOCOL SERVER_PROTOCOL_VERSION SERVER_PROTOCOL_VERSION_MAJOR SERVER_PROTOCOL_VERSION_MINOR SCRIPT_FILENAME
+		PATH_INFO QUERY_STRING IS_SUBREQ DOCUMENT_ROOT AUTH_TYPE THE_REQUEST CONTENT_TYPE HANDLER REQUEST_LOG_ID SCRIPT_USER SCRIPT_GROUP
+		DOCUMENT_URI LAST_MODIFIED CONTEXT_PREFIX CONTEXT_DOCUMENT_ROOT REQUEST_STATUS REMOTE_ADDR REMOTE_PORT
+		HTTP_USER_AGENT HTTP_PROXY_CONNECTION HTTP_REFERER HTTP_COOKIE HTTP_FORWARDED HTTP_HOST HTTP_ACCEPT
+		TIME_YEAR TIME_MON TIME_DAY TIME_HOUR TIME_MIN TIME_SEC TIME_WDAY TIME SERVER_SOFTWARE API_VERSION`)
+	exprFunctions = names(`osenv env resp req http note reqenv req_novary tolower toupper escape unescape file filesize base64
+		unbase64 sha1 md5 ldap hc SSL PeerExtList`)
+)
+
+// variable checks what stands between "%{" and "}".
+func (p *exprParser) variable(inner string) {
+	name, _, call := strings.Cut(inner, ":")
+	low := strings.ToLower(name)
+	switch {
+	case name == "" || !isWordByte(name[0]) || strings.Trim(low, "abcdefghijklmnopqrstuvwxyz0123456789_") != "":
+		p.fail("`%%{%s}` is no variable", inner)
+	case p.others:
+	case call && !exprFunctions[low]:
+		p.fail("there is no function `%s`", name)
+	case !call && !exprVariables[low] && !strings.HasPrefix(low, "ssl_"):
+		p.fail("there is no variable `%s`", name)
+	}
+}
+
+// checkStringExpr reads a text with variables, as the documents of
+// ErrorDocument and the targets of Redirect in a section are.
+func checkStringExpr(text string, others bool) string {
+	p := &exprParser{s: text, others: others}
+	for rest := text; p.problem == ""; {
+		k := strings.Index(rest, "%{")
+		if k < 0 {
+			break
+		}
+		rest = rest[k+2:]
+		e := strings.IndexByte(rest, '}')
+		if e < 0 {
+			return "`%{` lacks its closing `}`"
+		}
+		p.variable(rest[:e])
+		rest = rest[e+1:]
+	}
+	return p.problem
 }

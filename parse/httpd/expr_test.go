@@ -18,7 +18,7 @@ var exprCases = []struct {
 
 func TestExpressions(t *testing.T) {
 	for _, c := range exprCases {
-		at, problem := checkExpr(c.text)
+		at, problem := checkExpr(c.text, true)
 		if (problem == "") != c.ok || at < 0 || at > len(c.text) {
 			t.Errorf("%q: %d %q", c.text, at, problem)
 		}
@@ -30,7 +30,7 @@ func FuzzExpressions(f *testing.F) {
 		f.Add(c.text)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if at, _ := checkExpr(s); at < 0 || at > len(s) {
+		if at, _ := checkExpr(s, true); at < 0 || at > len(s) {
 			t.Errorf("%q: place %d", s, at)
 		}
 	})

@@ -3,6 +3,8 @@ package httpd
 import (
 	_ "embed"
 	"strings"
+
+	"clowder/parse/known"
 )
 
 //go:embed directives.txt
@@ -13,6 +15,10 @@ type command struct {
 	name    string   // as its module spells it, without "<"
 	modules []string // "-" is the core; any one of them is enough
 	where   byte     // s: server and virtual host, d: inside sections, a: both
+	args    string   // how httpd reads the arguments: TAKE1, FLAG, RAW_ARGS, …
+	args22  string   // where httpd 2.2 reads them otherwise
+
+	override string // the class of AllowOverride that permits it
 }
 
 // commands maps lower-case names to directives, sections with their "<".
@@ -33,6 +39,14 @@ var commands = func() map[string]*command {
 			c.where = 'a'
 		}
 		c.modules = append(c.modules, f[1])
+	}
+	for _, d := range known.Directives() {
+		if c := m[strings.ToLower(d.Name)]; c != nil && !d.IsSection {
+			c.args, c.override = d.Args, d.Override
+			if d.In22 != nil {
+				c.args22 = d.In22.Args
+			}
+		}
 	}
 	return m
 }()

@@ -26,6 +26,24 @@ type segment struct {
 	whole    bool
 }
 
+// made is what a node keeps of a line that does not stand so in its file.
+type made struct {
+	text string
+	base int32
+	segs []segment
+}
+
+// kept returns what a node has to keep of the line, nil when its place is enough.
+func (l *line) kept() *made {
+	if l.segs == nil {
+		return nil
+	}
+	return &made{l.text, l.base, l.segs}
+}
+
+// bytes returns the memory that kept needs.
+func (l *line) bytes() int { return madeBytes + len(l.text) + len(l.segs)*segmentBytes }
+
 // segmentAt returns the index of the segment that holds text[i].
 func (l *line) segmentAt(i int) int {
 	return sort.Search(len(l.segs), func(k int) bool { return int(l.segs[k].start) > i }) - 1
@@ -122,16 +140,19 @@ func lineBody(f *diag.File, start, eol, next int) (body string, cont bool) {
 // join makes the logical line of physical lines that continue each other.
 func (l line) join(end int) (line, int) {
 	pieces, size, stop, next := 0, 0, 0, 0
-	l.pieces(end, func(_ int, body string, eol, n int) {
+	l.pieces(end, func(_ int, body string, eol, n int, cont bool) {
 		if body != "" {
 			pieces++
 		}
 		size += len(body)
 		stop, next = eol, n
+		if cont && n >= end {
+			stop = end // httpd counts the line that is not there
+		}
 	})
 	text := make([]byte, 0, size)
 	l.segs = make([]segment, 0, pieces)
-	l.pieces(end, func(at int, body string, _, _ int) {
+	l.pieces(end, func(at int, body string, _, _ int, _ bool) {
 		if body != "" {
 			l.segs = append(l.segs, segment{start: int32(len(text)), from: int32(at)})
 			text = append(text, body...)
@@ -144,13 +165,13 @@ func (l line) join(end int) (line, int) {
 }
 
 // pieces calls f for each physical line of a logical one: where it begins, its
-// text, its end and where the next line begins.
-func (l *line) pieces(end int, f func(at int, body string, eol, next int)) {
+// text, its end, where the next line begins and whether that continues it.
+func (l *line) pieces(end int, f func(at int, body string, eol, next int, cont bool)) {
 	for at, cont := int(l.at.Start), true; cont && at < end; {
 		eol, next := physical(l.file.Data, at, end)
 		var body string
 		body, cont = lineBody(l.file, at, eol, next)
-		f(at, body, eol, next)
+		f(at, body, eol, next, cont)
 		at = next
 	}
 }
@@ -190,11 +211,14 @@ func (l *line) sizeAfter(rs []replacement) int {
 	return size
 }
 
+// segsAfter returns at most how many segments that line would have.
+func (l *line) segsAfter(rs []replacement) int { return len(l.segs) + 2*len(rs) + 1 }
+
 // replace returns the line with the ranges replaced; inserted bytes are placed
 // on the range that they replace.
 func (l *line) replace(rs []replacement) line {
 	size := l.sizeAfter(rs)
-	out := line{file: l.file, at: l.at, base: l.base, segs: make([]segment, 0, min(len(l.segs)+2*len(rs)+1, size+1))}
+	out := line{file: l.file, at: l.at, base: l.base, segs: make([]segment, 0, min(l.segsAfter(rs), size+1))}
 	var text strings.Builder
 	text.Grow(size)
 	keep := func(i, j int) {

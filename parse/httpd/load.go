@@ -1,11 +1,13 @@
 package httpd
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"clowder/parse/diag"
@@ -34,6 +36,10 @@ type Options struct {
 	Version string                                   // for <IfVersion>; empty: 2.4.71
 	Read    func(bytes int)                          // told the size of each file before it is parsed; nil: nobody
 	Modules []string                                 // loaded beside the file's own LoadModule lines
+
+	// OnHost says that this is the server's machine, so that files of modules
+	// that are not there are mistakes.
+	OnHost bool
 }
 
 // Config is a configuration after httpd's first phase.
@@ -44,6 +50,8 @@ type Config struct {
 	ServerRoot string          // folder that relative paths are taken from
 	Modules    map[string]bool // proxy_module and mod_proxy.c of each module loaded at the end
 
+	// ServerRootReplaced says that the written ServerRoot is no folder here.
+	ServerRootReplaced bool
 	// HasIncludesUnresolved says that a file named by Include was not found, so
 	// that the configuration is not complete.
 	HasIncludesUnresolved bool
@@ -52,6 +60,7 @@ type Config struct {
 
 	moduleList bool   // the list of modules is known: LoadModule lines or Options.Modules
 	version    string // of httpd, as Options say or assumed
+	left       budget // what the model may take
 }
 
 // HasModule reports whether the module is known to be loaded; name is
@@ -73,10 +82,22 @@ type loader struct {
 	budget  *budget
 	taken   map[diag.Span]bool // opening tags of conditions that were taken
 	warned  map[string]bool
+
+	suspicious bool // the structure is not plain: httpd's own reading decides
+	strict     bool // only what is wrong for httpd's own reading is reported
+	judging    bool // of a strict reading only the verdict is wanted: no nodes are made
+	again      bool // the files were read before
+
+	root    *diag.File
+	cache   map[string]*diag.File // the files read, by name
+	counted map[string]bool       // the files whose size the budget knows
+	made    nodeList              // nodes made by expanding, and their arguments
+	args    argList
 }
 
 // Load reads the root file and all that it includes. Each file is parsed once
 // for each time it is included. Files that cannot be found are warnings H010.
+// Every mistake is reported, and the one at which httpd stops is among them.
 func Load(f *diag.File, o Options) (*Config, diag.List) {
 	if o.Open == nil {
 		o.Open = readFile
@@ -90,42 +111,149 @@ func Load(f *diag.File, o Options) (*Config, diag.List) {
 	if o.Version == "" {
 		o.Version = "2.4.71"
 	}
+	l := newLoader(f, o)
+	t := l.parse(f)
+	stock := len(o.Modules) == 0 && !l.findsLoadModule(t.Nodes, 0)
+	l.start(stock)
+	l.c.Files, l.c.Trees = append(l.c.Files, f), append(l.c.Trees, t)
+	l.c.Nodes = l.expand(make([]*Node, 0, len(t.Nodes)), t.Nodes, nil)
+	l.dropTaken()
+	if l.suspicious && !l.budget.told {
+		if stop := readStrictly(f, newStrictLoader(f, o, l.cache, stock, true)); stop != nil {
+			l.add(*stop)
+		} else {
+			l, t = newStrictLoader(f, o, l.cache, stock, false), nil // the first reading's nodes are free
+			if stop := readStrictly(f, l); stop != nil {
+				l.add(*stop)
+			}
+			l.missingAngles(l.c.Nodes)
+		}
+	}
+	l.c.moduleList = l.c.HasLoadModule || len(o.Modules) > 0
+	l.c.left = *l.budget
+	return l.c, l.diags
+}
+
+// newStrictLoader makes a loader for [readStrictly].
+func newStrictLoader(f *diag.File, o Options, cache map[string]*diag.File, stock, judging bool) *loader {
+	l := newLoader(f, o)
+	l.cache = cache
+	l.start(stock)
+	l.strict, l.judging, l.again = true, judging, true
+	return l
+}
+
+func newLoader(f *diag.File, o Options) *loader {
 	dir := filepath.Dir(f.Name)
 	if strings.EqualFold(filepath.Base(dir), "conf") {
 		dir = filepath.Dir(dir)
 	}
-	l := &loader{o: o, c: &Config{ServerRoot: dir, Modules: set{}, version: o.Version}, vars: map[string]string{}, defined: map[string]bool{},
-		macros: map[string]*macro{}, taken: map[diag.Span]bool{}, warned: map[string]bool{}, budget: newBudget()}
-	for _, d := range o.Defines {
+	return &loader{o: o, c: &Config{ServerRoot: dir, Modules: set{}, version: o.Version}, vars: map[string]string{}, defined: map[string]bool{},
+		macros: map[string]*macro{}, taken: map[diag.Span]bool{}, warned: map[string]bool{}, budget: newBudget(),
+		root: f, cache: map[string]*diag.File{}, counted: map[string]bool{}}
+}
+
+// start sets what is there before the first line is read.
+func (l *loader) start(stock bool) {
+	for _, d := range l.o.Defines {
 		name, _, _ := strings.Cut(d, "=")
 		l.defined[name] = true
 	}
 	for _, m := range builtinModules {
 		l.addModule(m)
 	}
-	for _, m := range o.Modules {
+	for _, m := range l.o.Modules {
 		l.addModule(m)
 	}
-	t, diags := l.parse(f)
-	l.diags = append(l.diags, diags...)
-	if !l.findsLoadModule(t.Nodes, 0) && len(o.Modules) == 0 {
+	if stock {
 		for _, m := range stockModules {
 			l.addModule(m)
 		}
 	}
-	l.c.Files, l.c.Trees = append(l.c.Files, f), append(l.c.Trees, t)
-	l.c.Nodes = l.expand(make([]*Node, 0, len(t.Nodes)), t.Nodes, nil)
-	l.c.moduleList = l.c.HasLoadModule || len(o.Modules) > 0
-	l.dropTaken()
-	return l.c, l.diags
 }
 
-// parse parses a file of the configuration.
-func (l *loader) parse(f *diag.File) (*Tree, diag.List) {
-	if l.o.Read != nil {
+// parse parses one file; its findings are those of the whole configuration. What
+// only judges needs no nodes.
+func (l *loader) parse(f *diag.File) *Tree {
+	l.grow(f)
+	if l.judging {
+		return &Tree{File: f}
+	}
+	p := &parser{budget: l.budget}
+	t := p.file(f)
+	if !l.strict {
+		l.suspicious = l.suspicious || p.suspicious
+		l.diags = append(l.diags, p.diags...)
+	} else if p.overrun != nil {
+		l.diags.Add(*p.overrun)
+	}
+	return t
+}
+
+// grow tells everybody of the size of a file, the first time that it is read.
+func (l *loader) grow(f *diag.File) {
+	if l.counted[f.Name] {
+		return
+	}
+	l.counted[f.Name] = true
+	l.budget.grow(len(f.Data))
+	if l.o.Read != nil && !l.again {
 		l.o.Read(len(f.Data))
 	}
-	return parseFile(f, l.budget)
+}
+
+// add reports the mistake at which httpd stops, unless a finding is there.
+func (l *loader) add(stop diag.Diagnostic) {
+	at := stop.Span
+	here := func(s diag.Span) bool {
+		return s.File != nil && s.File.Name == at.File.Name && s.Start <= at.End && s.End >= at.Start
+	}
+	for _, d := range l.diags {
+		if d.Severity == diag.Error && (here(d.Span) || slices.ContainsFunc(d.Related, func(r diag.Related) bool { return here(r.Span) })) {
+			return
+		}
+	}
+	for _, f := range l.c.Files {
+		if f.Name == at.File.Name {
+			stop.Span.File = f
+		}
+	}
+	l.diags.Add(stop)
+}
+
+// LineNumber is the number that httpd gives to the directive at the place: of
+// the last of the lines that its backslashes join.
+func (c *Config) LineNumber(at diag.Span) int {
+	for _, t := range c.Trees {
+		if t.File.Name != at.File.Name || len(t.File.Data) == 0 {
+			continue
+		}
+		data := t.File.Data
+		start := min(int(at.Start), len(data)-1)
+		start = bytes.LastIndexByte(data[:start], '\n') + 1
+		for start > 0 {
+			before := bytes.LastIndexByte(data[:start-1], '\n') + 1
+			eol, next := physical(data, before, len(data))
+			if _, cont := lineBody(t.File, before, eol, next); !cont {
+				break
+			}
+			start = before
+		}
+		ln, _ := nextLine(t.File, start, len(data))
+		return lastLine(ln.at)
+	}
+	return at.Finish().Line
+}
+
+// missingAngles reports the opening tags without ">" that httpd meets in its
+// second phase.
+func (l *loader) missingAngles(nodes []*Node) {
+	Walk(nodes, func(n *Node) bool {
+		if n.Kind == Section && n.noAngle {
+			l.syntax(n.Span, "`<%s>` lacks its closing `>`", n.Name)
+		}
+		return true
+	})
 }
 
 func readFile(name string) ([]byte, error) {
@@ -197,9 +325,23 @@ func (l *loader) expand(out, nodes []*Node, parent *Node) []*Node {
 // phase1 executes the directives that act while reading. It returns what takes
 // the directive's place, and nil when the directive itself is gone.
 func (l *loader) phase1(n, parent *Node) ([]*Node, *Node) {
-	switch n.key() {
+	switch name := n.key(); name {
 	case "include", "includeoptional":
 		return l.include(n, parent), nil
+	case "use":
+		return l.useMacro(n, parent), nil
+	default:
+		if l.readTime(n, name) {
+			return nil, nil
+		}
+	}
+	return nil, n
+}
+
+// readTime executes a directive that acts while reading; it reports whether the
+// directive is gone with that.
+func (l *loader) readTime(n *Node, name string) bool {
+	switch name {
 	case "define":
 		switch {
 		case len(n.Args) < 1 || len(n.Args) > 2 || n.Args[0].Text == "":
@@ -212,63 +354,73 @@ func (l *loader) phase1(n, parent *Node) ([]*Node, *Node) {
 				l.vars[strings.ToLower(n.Arg(0))] = n.Arg(1)
 			}
 		}
-		return nil, nil
 	case "undefine":
-		if len(n.Args) != 1 {
+		switch {
+		case len(n.Args) != 1 || n.Arg(0) == "":
 			l.syntax(n.Span, "`UnDefine` takes one name")
+		case strings.Contains(n.Arg(0), ":"):
+			l.syntax(n.Args[0].Span, "the name of a variable must not contain `:`")
 		}
 		delete(l.vars, strings.ToLower(n.Arg(0)))
 		delete(l.defined, n.Arg(0))
-		return nil, nil
-	case "use":
-		return l.useMacro(n, parent), nil
 	case "undefmacro":
 		if l.macros[strings.ToLower(n.Arg(0))] == nil {
 			l.syntax(n.Span, "macro `%s` is not defined before this line", n.Arg(0))
 		}
 		delete(l.macros, strings.ToLower(n.Arg(0)))
-		return nil, nil
 	case "loadmodule":
 		l.c.HasLoadModule = true
 		if len(n.Args) >= 1 {
 			l.addModule(n.Arg(0))
 			if len(n.Args) > 1 {
+				if _, err := l.o.Stat(l.locate(n.Arg(1))); err != nil && l.o.OnHost {
+					l.syntax(n.Args[1].Span, "`LoadModule %s`: there is no file `%s`", n.Arg(0), l.locate(n.Arg(1)))
+				}
 				base := path.Base(strings.ReplaceAll(n.Arg(1), `\`, "/"))
 				l.c.Modules[strings.TrimSuffix(base, ".so")+".c"] = true
 			}
 		}
+		return false
 	case "serverroot":
 		if len(n.Args) == 1 {
 			l.written = n.Arg(0)
-			if st, err := l.o.Stat(l.rooted(l.written)); err == nil && st.IsDir() {
+			st, err := l.o.Stat(l.rooted(l.written))
+			if l.c.ServerRootReplaced = err != nil || !st.IsDir(); !l.c.ServerRootReplaced {
 				l.c.ServerRoot = l.rooted(l.written)
 			}
 		}
+		return false
+	default:
+		return false
 	}
-	return nil, n
+	return true
 }
 
-// variables returns the node with ${NAME} replaced, as ap_resolve_env in
-// server/core.c does: once, without looking at the result again. A section is
-// always a copy, without content; a directive without variables is the node itself.
+// variables returns the node with ${NAME} replaced. A section is always a copy,
+// without content; a directive without variables is the node itself.
 func (l *loader) variables(n *Node) *Node {
 	if ln, ok := l.replaced(n); ok {
-		y := new(Node)
-		if ln.kind() != Directive {
-			blank := ln
-			y.made = &blank
-		} else if !y.read(&ln, nil, l.budget) {
+		y := l.made.add()
+		l.budget.take(nodeBytes)
+		if kind := ln.kind(); kind != Directive {
+			y.Kind, y.made = kind, ln.kept()
+		} else if !y.read(&ln, &l.args, l.budget) {
 			l.tooMuch(n.Span)
 		}
-		y.Kind, y.Span, y.closing, y.use, y.unclosed = n.Kind, n.Span, n.closing, n.use, n.unclosed
+		if y.Kind != n.Kind || y.Kind == Section && !y.Is(n.Name) {
+			l.suspicious = true
+			y.Kind = n.Kind
+		}
+		y.Span, y.closing, y.use, y.unclosed = n.Span, n.closing, n.use, n.unclosed
 		return y
 	}
 	if n.Kind == Directive {
 		return n
 	}
-	x := *n
+	x := l.made.add()
+	*x = *n
 	x.Children = nil
-	return &x
+	return x
 }
 
 // replaced returns the line of a node with its variables replaced, false when it
@@ -278,7 +430,13 @@ func (l *loader) replaced(n *Node) (line, bool) {
 		return line{}, false
 	}
 	ln := n.line()
-	return l.replace(&ln, l.replacements(ln.text))
+	return l.resolveEnv(&ln)
+}
+
+// resolveEnv replaces ${NAME}, as ap_resolve_env in server/core.c does: once,
+// without looking at the result again. It reports whether it changed anything.
+func (l *loader) resolveEnv(ln *line) (line, bool) {
+	return l.replace(ln, l.replacements(ln.text))
 }
 
 // replace carries out replacements unless there are none or too many.
@@ -287,11 +445,10 @@ func (l *loader) replace(ln *line, rs []replacement) (line, bool) {
 		return *ln, false
 	}
 	size := ln.sizeAfter(rs)
-	if len(rs) > maxReplacements || size > maxLineBytes || size > l.budget.made {
+	if len(rs) > maxReplacements || size > maxLineBytes || nodeBytes+madeBytes+size+ln.segsAfter(rs)*segmentBytes > l.budget.left {
 		l.tooMuch(ln.at)
 		return *ln, false
 	}
-	l.budget.made -= size
 	return ln.replace(rs), true
 }
 
@@ -299,6 +456,7 @@ func (l *loader) replace(ln *line, rs []replacement) (line, bool) {
 func (l *loader) tooMuch(at diag.Span) {
 	if !l.warned["replace"] {
 		l.warned["replace"] = true
+		l.budget.told = true
 		l.syntax(at, "replacing the variables here and below makes more text than the size of the configuration explains; they are left as written")
 	}
 }

@@ -22,8 +22,13 @@ func Lower(c *Config) (*model.FrontEnd, []model.Unmapped, diag.List) {
 		f.At = diag.At(c.Files[0], 0, 0)
 		f.Main.At = f.At
 	}
-	l := &lowerer{c: c, f: f}
+	l := &lowerer{c: c, f: f, foreign: c.hasForeignModule()}
 	l.nodes(c.Nodes, &scope{srv: f.Main})
+	for _, t := range l.templates {
+		if !t.used {
+			l.skip(t.line) // the values of the others are in the members
+		}
+	}
 	f.ApplyDefaults()
 	return f, l.unmapped, l.diags
 }
@@ -37,8 +42,14 @@ type lowerer struct {
 
 	balancers map[balancerKey]*model.Balancer
 
-	templates map[string][]Arg // of ProxyHCTemplate
-	exprs     map[string]bool  // of ProxyHCExpr
+	health    map[*model.Server]*healthNames
+	templates []*template // of all servers
+
+	providers  map[string]bool // of <AuthzProviderAlias>
+	authnAlias bool            // there is an <AuthnProviderAlias>
+	foreign    bool            // a module that is not httpd's is loaded
+	around     around
+	aside      int // inside sections that the model does not hold
 }
 
 // scope is where a directive stands.
@@ -65,19 +76,47 @@ func (l *lowerer) nodes(nodes []*Node, s *scope) {
 			l.section(n, s)
 			continue
 		}
-		l.plain(n)
-		if !l.structure(n, s) && !l.server(n, s) && !l.setting(n, s) && !l.access(n, s) && !l.proxy(n, s) && !l.health(n) && !l.rewrite(n, s) {
+		if problem := l.c.argProblem(n); problem != "" {
+			l.bad(n.Span, "`%s` %s", n.Name, problem)
+			continue
+		}
+		l.check(n, s)
+		if l.aside > 0 && pathTakers[n.key()] {
+			continue // its place is refused already
+		}
+		if !l.structure(n, s) && !l.server(n, s) && !l.setting(n, s) && !l.access(n, s) && !l.proxy(n, s) && !l.healthCheck(n, s) && !l.rewrite(n, s) {
 			l.skip(n)
 		}
 	}
 }
 
-func (l *lowerer) skip(n *Node) {
+// skip lists a directive, or a section with all that stands in it, as not held by
+// the model.
+func (l *lowerer) skip(n *Node) { l.skipIn(n, "") }
+
+func (l *lowerer) skipIn(n *Node, where string) {
+	if l.aside > 0 {
+		return // listed with the section around it
+	}
 	what := n.Name
 	if n.Kind == Section {
 		what = "<" + n.Name + ">"
 	}
-	l.unmapped = append(l.unmapped, model.Unmapped{Span: n.Span, What: what})
+	l.unheld(n.Span, what+where)
+	if len(n.Children) == 0 {
+		return
+	}
+	where = " in <" + n.Name + ">"
+	for _, c := range n.Children {
+		l.skipIn(c, where)
+	}
+}
+
+// unheld lists something as not held by the model.
+func (l *lowerer) unheld(at diag.Span, what string) {
+	if l.aside == 0 {
+		l.unmapped = append(l.unmapped, model.Unmapped{Span: at, What: what})
+	}
 }
 
 func (l *lowerer) report(id, name string, at diag.Span, format string, args ...any) {
@@ -107,7 +146,23 @@ func (l *lowerer) section(n *Node, s *scope) {
 		l.require(s, n, g)
 		l.nodes(n.Children, &scope{srv: s.srv, sec: s.sec, req: g})
 	default:
+		if name == "authzprovideralias" && len(n.Args) > 1 {
+			if l.providers == nil {
+				l.providers = map[string]bool{}
+			}
+			l.providers[strings.ToLower(n.Arg(1))] = true
+		}
+		l.authnAlias = l.authnAlias || name == "authnprovideralias"
 		l.skip(n)
+		if len(n.Children) == 0 {
+			return
+		}
+		outer := l.around
+		l.around = outer.inside(n)
+		l.aside++
+		l.nodes(n.Children, &scope{srv: &model.Server{}, sec: &model.Section{At: n.Span, Kind: model.Is(n.Name, n.NameSpan())}})
+		l.aside--
+		l.around = outer
 	}
 }
 
@@ -133,10 +188,10 @@ func (l *lowerer) area(n *Node, s *scope) {
 			if b.At == n.Span {
 				b.Name.Span = sec.Path.Span
 			}
-			l.parameters(n, args[1:], b, nil)
+			l.parameters(n, s.srv, args[1:], b, nil)
 		} else if len(args) > 1 {
 			w, _ := l.worker(s.srv, sec.Path.V, args[0].Span, n.Span)
-			l.parameters(n, args[1:], nil, w)
+			l.parameters(n, s.srv, args[1:], nil, w)
 		}
 	}
 	l.nodes(n.Children, &scope{srv: s.srv, sec: sec})
@@ -164,8 +219,8 @@ func (l *lowerer) structure(n *Node, s *scope) bool {
 
 // listen reads [address:]port [protocol], as ap_set_listener in server/listen.c.
 func (l *lowerer) listen(n *Node) {
-	if len(n.Args) == 0 {
-		l.bad(n.Span, "`Listen` needs a port")
+	if len(n.Args) == 0 || len(n.Args) > 2 {
+		l.bad(n.Span, "`Listen` takes a port and a protocol")
 		return
 	}
 	li := &model.Listen{At: n.Span}
@@ -194,6 +249,9 @@ func (l *lowerer) listen(n *Node) {
 
 // server handles the single values and lists of a server.
 func (l *lowerer) server(n *Node, s *scope) bool {
+	if s.sec != nil {
+		return false // UseCanonicalName and some of mod_ssl's; the model has them for servers
+	}
 	srv := s.srv
 	switch n.key() {
 	case "servername":
@@ -253,7 +311,19 @@ func (l *lowerer) server(n *Node, s *scope) bool {
 	return true
 }
 
+// log takes CustomLog, TransferLog and LogFormat (mod_log_config.c).
 func (l *lowerer) log(srv *model.Server, n *Node) {
+	most := 2
+	switch {
+	case n.Is("CustomLog"):
+		most = 3
+	case n.Is("TransferLog"):
+		most = 1
+	}
+	if len(n.Args) < 1 || len(n.Args) > most || n.Is("CustomLog") && len(n.Args) < 2 {
+		l.bad(n.Span, "`%s`: wrong number of words; put a format in quotes if it holds blanks", n.Name)
+		return
+	}
 	lg := &model.Log{At: n.Span}
 	arg := func(v *model.String, i int) {
 		if i < len(n.Args) {
@@ -268,6 +338,11 @@ func (l *lowerer) log(srv *model.Server, n *Node) {
 	}
 	arg(&lg.File, 0)
 	arg(&lg.Format, 1)
+	arg(&lg.Cond, 2)
+	if c := strings.ToLower(lg.Cond.V); len(n.Args) == 3 && (!strings.HasPrefix(c, "env=") && !strings.HasPrefix(c, "expr=") || c == "env=" || c == "env=!" || c == "expr=") {
+		l.bad(n.Args[2].Span, "`%s`: the condition of a log must be env=NAME, env=!NAME or expr=EXPRESSION", n.Arg(2))
+		return
+	}
 	srv.CustomLogs = append(srv.CustomLogs, lg)
 }
 

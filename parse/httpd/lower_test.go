@@ -32,6 +32,7 @@ func TestLowerWholeSetup(t *testing.T) {
 		"httpd.conf": `ServerRoot "D:\Apache"
 Listen 127.0.0.1:8080 http
 LoadModule proxy_module modules/mod_proxy.so
+LoadModule authz_host_module modules/mod_authz_host.so
 <IfModule mod_proxy.c>
 Include conf/*.conf
 </IfModule>
@@ -43,8 +44,8 @@ SSLEngine on
 <Macro Member $port $route>
   BalancerMember ajp://${HOST}:$port route=$route ping=500ms
 </Macro>
-ProxyHCTemplate tpl hcmethod=GET hcinterval=5
 <VirtualHost *:80 [::1]:81>
+  ProxyHCTemplate tpl hcmethod=GET hcinterval=5
   ServerName a.example
   ServerAlias b.example c.example
   <Proxy balancer://c lbmethod=bytraffic>
@@ -107,7 +108,9 @@ ProxyHCTemplate tpl hcmethod=GET hcinterval=5
 	if r.Group.V != "any" || r.Children[0].Group.V != "all" || !r.Children[0].Children[1].Not.V {
 		t.Errorf("require: %+v", r)
 	}
-	if len(unmapped) != 1 || unmapped[0].What != "SSLRandomSeed" {
+	what := func(i int) string { return unmapped[i].What }
+	if len(unmapped) != 4 || what(0) != "BalancerMember, which adds none: the URL belongs to the member of /r/conf/a.conf:3" ||
+		what(1) != "parameter route, which httpd ignores: the worker is that of /r/conf/a.conf:3" || what(3) != "SSLRandomSeed" {
 		t.Errorf("unmapped: %+v", unmapped)
 	}
 }

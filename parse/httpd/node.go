@@ -64,10 +64,9 @@ func newNode(l line) *Node {
 // all arguments are taken; else it reports whether it was large enough.
 func (n *Node) read(l *line, args *argList, b *budget) bool {
 	p := l.parts()
-	n.Kind, n.Name, n.noAngle, n.Span = p.kind, p.name, p.noAngle, l.at
-	if l.segs != nil {
-		kept := *l
-		n.made = &kept
+	n.Kind, n.Name, n.noAngle, n.Span, n.made = p.kind, p.name, p.noAngle, l.at, l.kept()
+	if n.made != nil && b != nil && !b.take(l.bytes()) {
+		b.left = 0
 	}
 	if _, closes := n.closes(); closes {
 		return true
@@ -83,12 +82,12 @@ func (n *Node) read(l *line, args *argList, b *budget) bool {
 	}
 	most := len(l.text)
 	if b != nil {
-		most = b.words
+		most = max(0, b.left/argBytes)
 	}
 	var all bool
 	n.Args, all = args.cut(l, p.args, p.end, most)
 	if b != nil {
-		b.words -= len(n.Args)
+		b.take(len(n.Args) * argBytes)
 	}
 	return all
 }
@@ -120,47 +119,6 @@ var keywords = func() map[string]*keyword {
 	}
 	return m
 }()
-
-// The number of nodes and of arguments that configurations of any size may have.
-// More is allowed in proportion to the size: one node for 24 bytes, one argument
-// for 10 and 4 bytes of text made by replacement for each byte, which is several
-// times as dense as files that people or programs write. It bounds the memory
-// that a hostile file can take.
-const (
-	freeNodes   = 100000
-	freeWords   = 200000
-	freeMade    = 4 << 20
-	nodeBytes   = 24
-	wordBytes   = 10
-	madePerByte = 4
-)
-
-// budget is what a configuration may still take.
-type budget struct {
-	nodes, words int
-	made         int // bytes of lines made by replacement
-	used         int // nodes
-	told         bool
-}
-
-func newBudget() *budget { return &budget{nodes: freeNodes, words: freeWords, made: freeMade} }
-
-// grow adds what a file of that many bytes may take.
-func (b *budget) grow(size int) {
-	b.nodes += size / nodeBytes
-	b.words += size / wordBytes
-	b.made += size * madePerByte
-}
-
-// node takes one node; false when none is left.
-func (b *budget) node() bool {
-	if b.nodes == 0 {
-		return false
-	}
-	b.nodes--
-	b.used++
-	return true
-}
 
 // chunk is how many nodes or arguments are allocated at once in the end.
 const chunk = 1024

@@ -19,8 +19,11 @@ var (
 		failonstatus failontimeout forcerecovery nonce growth`)
 )
 
-// atoi reads an integer as C does: what does not begin with a number is 0.
-func atoi(s string) int {
+// atoi reads an int as C does: what does not begin with a number is 0.
+func atoi(s string) int { return int(int32(atol(s))) }
+
+// atol reads a long as C does.
+func atol(s string) int {
 	s = strings.TrimLeft(s, " \t")
 	end := 0
 	if end < len(s) && (s[end] == '-' || s[end] == '+') {
@@ -29,21 +32,32 @@ func atoi(s string) int {
 	for end < len(s) && s[end] >= '0' && s[end] <= '9' {
 		end++
 	}
-	n, _ := strconv.ParseInt(strings.TrimPrefix(s[:end], "+"), 10, 32)
+	n, _ := strconv.ParseInt(strings.TrimPrefix(s[:end], "+"), 10, 64)
 	return int(n)
+}
+
+// atof reads a decimal number as C does: what does not begin with one is 0.
+func atof(s string) float64 {
+	s = strings.TrimLeft(s, " \t")
+	for end := min(len(s), 64); end > 0; end-- {
+		if f, err := strconv.ParseFloat(s[:end], 64); err == nil {
+			return f
+		}
+	}
+	return 0
 }
 
 // parseTime reads a time with an optional unit as ap_timeout_parameter_parse in
 // server/util.c does.
 func parseTime(s string, unit time.Duration) (time.Duration, bool) {
 	end := 0
-	if end < len(s) && s[end] == '-' {
+	if end < len(s) && (s[end] == '-' || s[end] == '+') {
 		end++
 	}
 	for end < len(s) && s[end] >= '0' && s[end] <= '9' {
 		end++
 	}
-	n, err := strconv.ParseInt(s[:end], 10, 32)
+	n, err := strconv.ParseInt(strings.TrimPrefix(s[:end], "+"), 10, 32)
 	if err != nil {
 		return 0, false
 	}
@@ -87,7 +101,7 @@ func (p param) integer(v *model.Int, lo, hi int, bad string) string {
 }
 
 func (p param) size(v *model.Int, least int, bad string) string {
-	n := atoi(p.val)
+	n := atol(p.val)
 	if n != 0 && n < least || n < 0 {
 		return bad
 	}
@@ -137,8 +151,8 @@ const maxInt = 1<<31 - 1
 func setWorker(m *model.Member, p param) (bad string, known bool) {
 	switch p.key {
 	case "loadfactor":
-		f, err := strconv.ParseFloat(p.val, 64)
-		if err != nil || !(f >= 1 && f <= 100) {
+		f := atof(p.val)
+		if !(f >= 1 && f <= 100) {
 			return "must be a number from 1 to 100", true
 		}
 		m.LoadFactor = model.Is(f, p.at)

@@ -22,12 +22,14 @@ const maxRecovery = 16
 // structure are findings H001; after one the parser goes on, and takes what may
 // not stand in an unclosed section as being outside of it again.
 func Parse(f *diag.File) (*Tree, diag.List) {
-	return parseFile(f, newBudget())
-}
-
-func parseFile(f *diag.File, b *budget) (*Tree, diag.List) {
+	b := newBudget()
 	b.grow(len(f.Data))
 	p := &parser{budget: b}
+	return p.file(f), p.diags
+}
+
+// file reads a file whose size the budget knows.
+func (p *parser) file(f *diag.File) *Tree {
 	for at := 0; at < len(f.Data); {
 		var l line
 		l, at = nextLine(f, at, len(f.Data))
@@ -36,7 +38,7 @@ func parseFile(f *diag.File, b *budget) (*Tree, diag.List) {
 			break
 		}
 	}
-	return &Tree{File: f, Nodes: p.tree()}, p.diags
+	return &Tree{File: f, Nodes: p.tree()}
 }
 
 // parser builds a tree in three passes: a node of each line, the pairs of opening
@@ -48,6 +50,11 @@ type parser struct {
 	args   argList
 	root   Node
 	stack  []*Node
+
+	// suspicious says that the tags do not make a plain tree: httpd, which reads
+	// line by line and skips what is not taken, may see it otherwise.
+	suspicious bool
+	overrun    *diag.Diagnostic // that the budget was used up
 }
 
 // line adds the node of one logical line; false when there are too many. Blank
@@ -60,7 +67,7 @@ func (p *parser) line(l line) bool {
 		return true
 	}
 	if !p.budget.node() {
-		p.tell(l.at, fmt.Sprintf("the configuration has more than %d directives, too many for its size; what follows in this file was not read", p.budget.used))
+		p.tell(l.at, tooDense(p.budget))
 		return false
 	}
 	n := p.nodes.add()
@@ -68,8 +75,8 @@ func (p *parser) line(l line) bool {
 		n.Kind, n.Span = kind, l.at
 		return true
 	}
-	if !n.read(&l, &p.args, p.budget) {
-		p.tell(l.at, fmt.Sprintf("`%s` has too many arguments for the size of the configuration; only the first %d were read", n.Name, len(n.Args)))
+	if !n.read(&l, &p.args, p.budget) || n.Kind == Section && !p.budget.take(sectionBytes-nodeBytes) {
+		p.tell(l.at, tooDense(p.budget))
 	}
 	return true
 }
@@ -137,7 +144,7 @@ func (p *parser) match() {
 		tag, closes := n.closes()
 		if !closes {
 			if stack = append(stack, n); len(stack) == maxNesting+1 {
-				p.report(n.Span, fmt.Sprintf("sections are nested more than %d deep; what is deeper was not read as sections", maxNesting))
+				p.tell(n.Span, fmt.Sprintf("sections are nested more than %d deep; what is deeper was not read as sections", maxNesting))
 			}
 			open[n.key()]++
 			continue
@@ -215,6 +222,9 @@ func (p *parser) close(n *Node, name string, opener *Node) {
 	for p.top() != opener {
 		p.drop(n)
 	}
+	if s := n.NameSpan(); int(s.End-s.Start) != len(n.line().text)-1 {
+		p.suspicious = true // text behind the tag: not the end of a condition
+	}
 	opener.closing, opener.open = [2]int32{n.Span.Start, n.Span.End}, false
 	p.stack = p.stack[:len(p.stack)-1]
 }
@@ -272,11 +282,12 @@ func (p *parser) neverClosed(s, next *Node) {
 	p.add1(d)
 }
 
-// tell reports, once for a configuration, that it is too dense.
+// tell reports, once for a configuration, that it is not read as it stands.
 func (p *parser) tell(at diag.Span, msg string) {
 	if !p.budget.told {
 		p.budget.told = true
 		p.report(at, msg)
+		p.overrun = &p.diags[len(p.diags)-1]
 	}
 }
 
@@ -285,6 +296,7 @@ func (p *parser) report(at diag.Span, msg string) {
 }
 
 func (p *parser) add1(d diag.Diagnostic) {
+	p.suspicious = true
 	if len(p.diags) < maxSyntaxErrors {
 		d.ID, d.Name, d.Severity, d.Confidence = "H001", "httpd-syntax", diag.Error, diag.Certain
 		p.diags.Add(d)

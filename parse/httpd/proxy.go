@@ -1,7 +1,6 @@
 package httpd
 
 import (
-	"net/url"
 	"strings"
 
 	"clowder/parse/diag"
@@ -123,28 +122,34 @@ func (l *lowerer) pass(n *Node, s *scope) {
 	if n.Is("ProxyPassMatch") {
 		m.Regex = model.Is(true, n.NameSpan())
 	}
-	if len(args) > 0 && args[0].Text == "~" {
+	if len(args) > 0 && args[0].Text == "~" && s.sec == nil {
 		if m.Regex.V {
 			l.bad(args[0].Span, "`ProxyPassMatch` takes no `~`: it is a regular expression already")
 		}
 		m.Regex = model.Is(true, args[0].Span)
 		args = args[1:]
 	}
-	hasPath := s.sec == nil || len(args) > 1 && !strings.Contains(args[1].Text, "=") && !isFlag(args[1].Text) &&
-		(strings.HasPrefix(args[0].Text, "/") || strings.HasPrefix(args[0].Text, "^"))
+	hasPath := s.sec == nil
 	switch {
 	case hasPath && len(args) < 2, len(args) < 1:
 		l.bad(n.Span, "`%s` needs a path and a URL", n.Name)
 		return
-	case hasPath && s.sec != nil:
-		l.notHere(n, s, "write `"+n.Name+" "+args[1].Text+"`, the path is that of the section")
-		fallthrough
 	case hasPath:
 		m.Path = model.Is(args[0].Text, args[0].Span)
 		args = args[1:]
+		if m.Regex.V {
+			l.regex(n, m.Path.Span, m.Path.V)
+		}
+	case len(args) > 1 && strings.HasPrefix(args[0].Text, "/") && !strings.Contains(args[1].Text, "=") && !isFlag(args[1].Text):
+		l.notHere(n, s, "write `"+n.Name+" "+args[1].Text+"`, the path is that of the section")
+		m.Path = model.Is(args[0].Text, args[0].Span)
+		args, hasPath = args[1:], true
 	default:
 		m.Path = s.sec.Path
-		m.Regex.V = m.Regex.V || strings.ContainsAny(m.Path.V, "*?[") && s.sec.Kind.V == "Location"
+		if strings.ContainsAny(m.Path.V, "*?[") && !strings.HasSuffix(s.sec.Kind.V, "Match") {
+			m.Regex.V = true // httpd takes the section's pattern for a regular expression
+			l.regex(n, n.Span, m.Path.V)
+		}
 	}
 	m.Target = model.Is(args[0].Text, args[0].Span)
 	if s.inLocation() && !hasPath {
@@ -153,6 +158,12 @@ func (l *lowerer) pass(n *Node, s *scope) {
 		s.srv.Mappings = append(s.srv.Mappings, m)
 	}
 	params := l.flags(n, m, args[1:])
+	for _, a := range params {
+		if !strings.Contains(a.Text, "=") {
+			l.bad(a.Span, "`%s`: a parameter has the form key=value", a.Text)
+			return
+		}
+	}
 	if !m.Excludes() {
 		l.target(n, s, m, params)
 	}
@@ -191,51 +202,84 @@ func (l *lowerer) target(n *Node, s *scope, m *model.Mapping, params []Arg) {
 			l.bad(m.Target.Span, "the balancer's name is longer than 84 characters")
 			return
 		}
-		l.parameters(n, lastOfEach(params), l.balancer(s.srv, name, m.Target.Span, false), nil)
+		l.parameters(n, s.srv, lastOfEach(params), l.balancer(s.srv, name, m.Target.Span, false), nil)
 		return
 	}
-	if !l.absolute(n, m.Target) {
+	if !l.absolute(n, m.Target, m.Regex.V || n.Is("ProxyPassMatch")) {
 		return
 	}
 	w, fresh := l.worker(s.srv, m.Target.V, m.Target.Span, n.Span)
-	if !fresh {
-		w = &model.Member{} // httpd ignores the parameters, yet checks their form
+	if fresh {
+		l.parameters(n, s.srv, lastOfEach(params), nil, w)
+	} else {
+		l.ignored(params, w)
 	}
-	l.parameters(n, lastOfEach(params), nil, w)
 }
 
-// absolute checks the form of a worker's URL as ap_proxy_define_worker does.
-func (l *lowerer) absolute(n *Node, v model.String) bool {
+// ignored lists parameters that httpd drops without a look, because an earlier
+// worker serves the URL (AH01145, AH01146).
+func (l *lowerer) ignored(params []Arg, w *model.Member) {
+	for _, a := range params {
+		key, _, _ := strings.Cut(a.Text, "=")
+		l.unheld(a.Span, "parameter "+key+", which httpd ignores: the worker is that of "+w.At.Short())
+	}
+}
+
+// absolute checks the form of a worker's URL as ap_proxy_define_worker in
+// proxy_util.c and apr_uri_parse do; that of a regular expression may hold $1.
+func (l *lowerer) absolute(n *Node, v model.String, match bool) bool {
 	u := v.V
-	if strings.HasPrefix(strings.ToLower(u), "unix:") {
-		if !strings.Contains(u, "|") {
+	if len(u) > 5 && strings.EqualFold(u[:5], "unix:") && strings.Contains(u, "|") {
+		if _, rest, _ := strings.Cut(u, "|"); !strings.Contains(rest, ":") {
 			l.bad(v.Span, "`%s`: a unix: target has the form unix:/path|scheme://host/", u)
 			return false
 		}
 		return true
 	}
-	k := strings.Index(u, "://")
-	switch {
-	case strings.HasPrefix(u, "/") || k >= 0 && (len(u) == k+3 || u[k+3] == '/'):
-		l.bad(v.Span, "`%s %s`: the URL must be absolute, with scheme and host", n.Name, u)
-		return false
-	case k <= 0:
-		l.bad(v.Span, "`%s %s`: that is no URL; it needs a scheme, such as `http://`", n.Name, u)
-		return false
+	problem := urlProblem(u)
+	if k := strings.IndexByte(u, '$'); problem != "" && match && k >= 0 {
+		problem = urlProblem(u[:k])
 	}
-	host, _, _ := strings.Cut(u[k+3:], "/")
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") && !strings.Contains(host, "$") {
-		if strings.Trim(host[i+1:], "0123456789") != "" {
-			l.bad(v.Span, "`%s %s`: the port is no number", n.Name, u)
-			return false
-		}
+	if problem != "" {
+		l.bad(v.Span, "`%s %s`: %s", n.Name, u, problem)
 	}
-	if _, err := url.Parse(u[:k] + "://h/"); err != nil {
-		l.bad(v.Span, "`%s %s`: `%s` is no scheme", n.Name, u, u[:k])
-		return false
-	}
-	return true
+	return problem == ""
 }
+
+// urlProblem says what is wrong with an absolute URL, "" when nothing is.
+func urlProblem(u string) string {
+	const what = "the URL must be absolute, with scheme and host, such as http://host:port/"
+	k := strings.Index(u, "://")
+	if k < 1 || !isURL(u) || !isLetter(u[0]) {
+		return what
+	}
+	host := u[k+3:]
+	if i := strings.IndexAny(host, "/?#"); i >= 0 {
+		host = host[:i]
+	}
+	host = host[strings.LastIndexByte(host, '@')+1:]
+	port := ""
+	if strings.HasPrefix(host, "[") {
+		i := strings.IndexByte(host, ']')
+		if i < 0 || i+1 < len(host) && host[i+1] != ':' {
+			return "the address lacks its closing bracket"
+		}
+		host, port = host[:i+1], strings.TrimPrefix(host[i+1:], ":")
+	} else if i := strings.IndexByte(host, ':'); i >= 0 {
+		host, port = host[:i], host[i+1:]
+	}
+	switch {
+	case strings.Trim(port, "0123456789") != "":
+		return "the port is no number"
+	case host == "":
+		return what
+	case len(host) > 255:
+		return "the host's name is longer than 255 characters"
+	}
+	return ""
+}
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
 // lastOfEach keeps the last word for each key: ProxyPass and BalancerMember
 // collect words in a table before they look at them.
@@ -259,7 +303,7 @@ func lastOfEach(args []Arg) []Arg {
 }
 
 // parameters sets key=value words on a balancer, else on a worker.
-func (l *lowerer) parameters(n *Node, args []Arg, b *model.Balancer, w *model.Member) {
+func (l *lowerer) parameters(n *Node, srv *model.Server, args []Arg, b *model.Balancer, w *model.Member) {
 	for _, a := range args {
 		key, val, ok := strings.Cut(a.Text, "=")
 		if !ok {
@@ -273,7 +317,7 @@ func (l *lowerer) parameters(n *Node, args []Arg, b *model.Balancer, w *model.Me
 			bad, known = setBalancer(b, p)
 		} else {
 			bad, known = setWorker(w, p)
-			l.healthRef(p, w)
+			l.healthRef(srv, p, w)
 		}
 		switch {
 		case !known:
@@ -346,18 +390,26 @@ func (l *lowerer) member(n *Node, s *scope) {
 		l.bad(words[1].Span, "`%s`: a parameter has the form key=value", words[1].Text)
 	}
 	bname, ok := balancerName(name)
-	if !ok {
+	if k := strings.Index(name, "://"); !ok && (k < 1 || k+3 == len(name)) {
 		l.bad(n.Span, "`BalancerMember`: `%s` is no balancer; its form is balancer://name", name)
 		return
+	} else if !ok {
+		bname = name[k+3:] // httpd makes a balancer that nothing can name
 	}
 	v := model.Is(words[0].Text, words[0].Span)
-	if !l.absolute(n, v) {
+	if !l.absolute(n, v, false) {
 		return
 	}
 	b := l.balancer(s.srv, bname, at, false)
 	m := &model.Member{At: n.Span, URL: v}
-	l.parameters(n, lastOfEach(params), nil, m)
-	if len(b.Members) < maxMembers && sharing(b.Members, v.V) == nil {
+	l.parameters(n, s.srv, lastOfEach(params), nil, m)
+	switch old := sharing(b.Members, v.V); {
+	case old != nil:
+		l.unheld(n.Span, "BalancerMember, which adds none: the URL belongs to the member of "+old.At.Short())
+		l.ignored(params, old)
+	case len(b.Members) >= maxMembers:
+		l.skip(n)
+	default:
 		b.Members = append(b.Members, m)
 	}
 }
@@ -375,18 +427,18 @@ func (l *lowerer) proxySet(n *Node, s *scope) {
 	if bname, ok := balancerName(name.V); ok {
 		for _, b := range s.srv.Balancers {
 			if strings.EqualFold(b.Name.V, bname) {
-				l.parameters(n, args, b, nil)
+				l.parameters(n, s.srv, args, b, nil)
 				return
 			}
 		}
 		if l.c.HasIncludesUnresolved {
-			l.parameters(n, args, l.balancer(s.srv, bname, name.Span, false), nil)
+			l.parameters(n, s.srv, args, l.balancer(s.srv, bname, name.Span, false), nil)
 			return
 		}
 		l.bad(n.Span, "`ProxySet` finds no balancer `%s` before this line", name.V)
 		return
 	}
-	if !l.absolute(n, model.Is(name.V, n.Span)) {
+	if !l.absolute(n, model.Is(name.V, n.Span), false) {
 		return
 	}
 	w := sharing(s.srv.Workers, name.V)
@@ -397,5 +449,5 @@ func (l *lowerer) proxySet(n *Node, s *scope) {
 	if w == nil {
 		w, _ = l.worker(s.srv, name.V, name.Span, n.Span)
 	}
-	l.parameters(n, args, nil, w)
+	l.parameters(n, s.srv, args, nil, w)
 }

@@ -71,24 +71,31 @@ func argTexts(args []Arg) []string {
 	return out
 }
 
-// reverse lowers ProxyPassReverse; in a Location the path is the section's.
+// reverse lowers ProxyPassReverse (add_pass_reverse in mod_proxy.c); in a
+// Location the path is the section's.
 func (l *lowerer) reverse(n *Node, s *scope) {
-	r := &model.Reverse{At: n.Span}
 	args := n.Args
-	if k := len(args); k > 1 && strings.EqualFold(args[k-1].Text, "interpolate") {
-		args = args[:k-1]
-	}
+	word := func(i int) bool { return i < len(args) && strings.EqualFold(args[i].Text, "interpolate") }
+	r := &model.Reverse{At: n.Span}
 	switch {
-	case len(args) >= 2:
+	case len(args) == 0 || len(args) > 3:
+		l.bad(n.Span, "`%s` takes a path, a URL and the word interpolate", n.Name)
+		return
+	case s.sec == nil && (len(args) < 2 || word(1)):
+		l.bad(n.Span, "`%s` needs a path and a URL outside of `<Location>`", n.Name)
+		return
+	case s.sec != nil && (len(args) < 2 || word(1)):
+		r.From, r.To = s.sec.Path, model.Is(args[0].Text, args[0].Span)
+		args = args[1:]
+	default:
 		if s.sec != nil {
 			l.notHere(n, s, "leave out the path")
 		}
 		r.From, r.To = model.Is(args[0].Text, args[0].Span), model.Is(args[1].Text, args[1].Span)
-	case len(args) == 1 && s.sec != nil:
-		r.From, r.To = s.sec.Path, model.Is(args[0].Text, args[0].Span)
-	default:
-		l.bad(n.Span, "`%s` needs a path and a URL outside of `<Location>`", n.Name)
-		return
+		args = args[2:]
+	}
+	if len(args) > 0 { // any word does, as httpd has it
+		r.Interp = model.Is(true, args[0].Span)
 	}
 	st := s.settings()
 	st.Reverses = append(st.Reverses, r)
@@ -99,7 +106,11 @@ func (l *lowerer) cookieRule(list *[]*model.Reverse, n *Node) {
 		l.bad(n.Span, "`%s` takes two arguments: the value of the backend and the public one", n.Name)
 		return
 	}
-	*list = append(*list, &model.Reverse{At: n.Span, From: model.Is(n.Arg(0), n.Args[0].Span), To: model.Is(n.Arg(1), n.Args[1].Span)})
+	r := &model.Reverse{At: n.Span, From: model.Is(n.Arg(0), n.Args[0].Span), To: model.Is(n.Arg(1), n.Args[1].Span)}
+	if len(n.Args) == 3 {
+		r.Interp = model.Is(true, n.Args[2].Span)
+	}
+	*list = append(*list, r)
 }
 
 var headerActions = names("add set setifempty append merge unset echo note edit edit*")
@@ -121,33 +132,118 @@ func (l *lowerer) header(st *model.Settings, n *Node) {
 		l.bad(args[0].Span, "`%s %s`: the action must be add, set, setifempty, append, merge, unset, echo, note, edit or edit*", n.Name, args[0].Text)
 		return
 	}
-	h.Action, h.Name = model.Is(action, args[0].Span), model.Is(strings.TrimSuffix(args[1].Text, ":"), args[1].Span)
-	args = args[2:]
-	if len(args) > 0 {
-		last := args[len(args)-1]
-		if t := strings.ToLower(last.Text); strings.HasPrefix(t, "env=") || strings.HasPrefix(t, "expr=") || t == "early" {
-			h.Cond = model.Is(last.Text, last.Span)
-			args = args[:len(args)-1]
+	h.Action, h.Name = model.Is(action, args[0].Span), model.Is(headerName(args[1].Text), args[1].Span)
+	if l.headerRest(h, n, args[2:]) {
+		st.Headers = append(st.Headers, h)
+	}
+}
+
+// headerName cuts the name of a header at its first colon.
+func headerName(w string) string {
+	name, _, _ := strings.Cut(w, ":")
+	return name
+}
+
+// headerRest takes what stands behind the header's name: the value, of edit also
+// its replacement, and the condition. It reports whether httpd accepts it.
+func (l *lowerer) headerRest(h *model.HeaderRule, n *Node, args []Arg) bool {
+	wants := 1
+	switch action := h.Action.V; {
+	case action == "echo" && h.Request.V:
+		l.bad(n.Span, "`RequestHeader echo`: only `Header` can echo")
+		return false
+	case action == "echo" || action == "unset":
+		wants = 0
+	case strings.HasPrefix(action, "edit"):
+		wants = 2
+	}
+	switch {
+	case len(args) < wants && wants == 2:
+		l.bad(n.Span, "`%s %s` needs a regular expression and what to put in its place", n.Name, h.Action.V)
+		return false
+	case len(args) < wants:
+		l.bad(n.Span, "`%s %s %s` needs a value", n.Name, h.Action.V, h.Name.V)
+		return false
+	case len(args) > wants+1:
+		l.bad(args[wants+1].Span, "`%s`: the value of `%s %s` ends before this word; put it in quotes if it holds blanks", args[wants+1].Text, n.Name, h.Action.V)
+		return false
+	}
+	if len(args) == wants+1 {
+		l.headerCondition(n, args[wants])
+		h.Cond = model.Is(args[wants].Text, args[wants].Span)
+	}
+	if wants > 0 {
+		l.headerValue(n, args[wants-1])
+	}
+	switch wants {
+	case 0:
+		if h.Action.V == "echo" {
+			l.regex(n, n.Span, h.Name.V)
 		}
-	}
-	if len(args) > 0 {
+	case 1:
+		h.Value = model.Is(args[0].Text, args[0].Span)
+	case 2:
+		if !compiles(args[0].Text) {
+			l.bad(args[0].Span, "`%s %s`: `%s` is no regular expression", n.Name, h.Action.V, args[0].Text)
+			return false
+		}
 		at := args[0].Span
-		at.End = args[len(args)-1].Span.End
-		h.Value = model.Is(strings.Join(argTexts(args), " "), at)
+		at.End = args[1].Span.End
+		h.Value = model.Is(model.QuoteWord(args[0].Text)+" "+model.QuoteWord(args[1].Text), at)
 	}
-	st.Headers = append(st.Headers, h)
+	return true
+}
+
+// headerCondition checks the last word: early, env= or expr=.
+func (l *lowerer) headerCondition(n *Node, a Arg) {
+	t := strings.ToLower(a.Text)
+	switch {
+	case t == "early":
+	case strings.HasPrefix(t, "expr="):
+		l.expr(n, a.Span, a.Text[len("expr="):])
+	case !strings.HasPrefix(t, "env=") || t == "env=" || t == "env=!":
+		l.bad(a.Span, "`%s`: behind the value may stand early, env=NAME, env=!NAME or expr=EXPRESSION; put a value in quotes if it holds blanks", a.Text)
+	}
+}
+
+// headerValue checks the formats of a value (parse_format_tag): the letters
+// behind % of mod_headers.c; s is mod_ssl's.
+func (l *lowerer) headerValue(n *Node, a Arg) {
+	s := a.Text
+	if v, ok := strings.CutPrefix(s, "expr="); ok {
+		if problem := checkStringExpr(v, l.others()); problem != "" {
+			l.bad(a.Span, "`%s`: `%s` cannot be read: %s", n.Name, s, problem)
+		}
+		return
+	}
+	for i := strings.IndexByte(s, '%'); i >= 0 && i+1 < len(s); {
+		s = s[i+1:]
+		if s[0] == '%' {
+			s = s[1:]
+		} else {
+			if s[0] == '{' {
+				_, s, _ = strings.Cut(s, "}")
+			}
+			if s == "" || !strings.Contains("Dteslibc", s[:1]) {
+				l.bad(a.Span, "`%s`: `%s` holds an unknown format behind `%%`; a literal `%%` is written `%%%%`", n.Name, a.Text)
+				return
+			}
+		}
+		i = strings.IndexByte(s, '%')
+	}
 }
 
 func (l *lowerer) errorDocument(st *model.Settings, n *Node) {
 	code := atoi(n.Arg(0))
-	if len(n.Args) < 2 || code < 400 || code > 599 {
-		l.bad(n.Span, "`ErrorDocument` takes a status code from 400 to 599 and a document")
+	if !knownStatus[code] {
+		l.bad(n.Args[0].Span, "`ErrorDocument %s`: httpd knows no such status code", n.Arg(0))
 		return
 	}
-	at := n.Args[1].Span
-	at.End = n.Args[len(n.Args)-1].Span.End
+	if problem := checkStringExpr(n.Arg(1), l.others()); problem != "" {
+		l.bad(n.Args[1].Span, "`ErrorDocument`: `%s` cannot be read: %s", n.Arg(1), problem)
+	}
 	st.ErrorDocs = append(st.ErrorDocs, &model.ErrorDoc{At: n.Span, Status: model.Is(code, n.Args[0].Span),
-		Document: model.Is(strings.Join(argTexts(n.Args[1:]), " "), at)})
+		Document: model.Is(n.Arg(1), n.Args[1].Span)})
 }
 
 // accessOf returns the access control of the scope.
@@ -199,15 +295,21 @@ func (l *lowerer) access(n *Node, s *scope) bool {
 	return true
 }
 
-// hostWord checks one word of Allow and Deny.
+// hostWord checks one word of Allow and Deny (allow_cmd in mod_access_compat.c).
 func (l *lowerer) hostWord(n *Node, w Arg) {
 	ip, mask, found := strings.Cut(w.Text, "/")
 	switch {
-	case strings.HasPrefix(w.Text, "#"):
+	case strings.HasPrefix(strings.ToLower(w.Text), "env="), strings.EqualFold(w.Text, "all"):
+	case found:
+		if !validNet(ip, mask) {
+			l.bad(w.Span, "`%s from %s`: that is no network", n.Name, w.Text)
+		}
+	case looksLikeAddress(w.Text):
+		if !validAddress(w.Text) {
+			l.bad(w.Span, "`%s from %s`: that is no address", n.Name, w.Text)
+		}
+	case strings.Contains(w.Text, "#"):
 		l.bad(w.Span, "`%s`: a comment cannot follow the hosts", n.Name)
-	case !found || strings.HasPrefix(strings.ToLower(w.Text), "env="):
-	case !validNet(ip, mask):
-		l.bad(w.Span, "`%s from %s`: that is no network", n.Name, w.Text)
 	}
 }
 
@@ -232,16 +334,17 @@ func (l *lowerer) requireLine(n *Node, s *scope) {
 		r.Not = model.Is(true, args[0].Span)
 		args = args[1:]
 	}
+	problem := l.requireProblem(args, n.Text())
+	if problem == "" && r.Not.V && (s.req == nil || s.req.Group.V != "all") && !strings.HasPrefix(l.c.version, "2.2") {
+		problem = "`Require not` has no effect outside of `<RequireAll>`; httpd refuses it"
+	}
+	if problem != "" {
+		l.bad(n.Span, "%s", problem)
+	}
 	if len(args) == 0 {
-		l.bad(n.Span, "`Require` needs a provider, such as `all granted`")
 		return
 	}
 	for _, a := range args {
-		if strings.EqualFold(args[0].Text, "ip") && a != args[0] {
-			if ip, mask, found := strings.Cut(a.Text, "/"); found && !validNet(ip, mask) {
-				l.bad(a.Span, "`Require ip %s`: that is no network", a.Text)
-			}
-		}
 		r.Args = append(r.Args, model.Is(a.Text, a.Span))
 	}
 	l.require(s, n, r)

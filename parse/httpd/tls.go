@@ -25,10 +25,7 @@ func (l *lowerer) tls(n *Node, srv *model.Server) bool {
 		}
 		switch v := reflect.ValueOf(srv.TLS).Elem().FieldByIndex(f.Index).Addr().Interface().(type) {
 		case *model.String:
-			words := argTexts(n.Args)
-			at := n.Args[0].Span
-			at.End = n.Args[len(n.Args)-1].Span.End
-			*v = model.Is(strings.Join(words, " "), at)
+			l.tlsText(v, n)
 		case *model.Bool:
 			l.flag(v, n)
 		case *model.Int:
@@ -37,6 +34,39 @@ func (l *lowerer) tls(n *Node, srv *model.Server) bool {
 		return true
 	}
 	return false
+}
+
+// tlsText sets one of the texts. What the model has no second place for is listed:
+// a second certificate or key (of another kind, as RSA and ECC), and ciphers of
+// TLS 1.3, which are a value of their own (ssl_cmd_SSLCipherSuite in
+// ssl_engine_config.c). Options with a sign add to those before.
+func (l *lowerer) tlsText(v *model.String, n *Node) {
+	args, before := n.Args, ""
+	switch n.key() {
+	case "sslcertificatefile", "sslcertificatekeyfile":
+		if v.IsSet() {
+			l.skip(n)
+			return
+		}
+	case "sslciphersuite", "sslproxyciphersuite":
+		switch {
+		case len(args) == 2 && args[0].Text == "TLSv1.3":
+			l.unheld(n.Span, n.Name+" TLSv1.3")
+			return
+		case len(args) == 2 && args[0].Text == "SSL":
+			args = args[1:]
+		case len(args) > 1:
+			l.bad(args[0].Span, "`%s %s`: the protocol must be SSL or TLSv1.3; put ciphers in quotes if they hold blanks", n.Name, args[0].Text)
+			return
+		}
+	case "ssloptions":
+		if v.IsSet() && strings.ContainsRune("+-", rune((args[0].Text + " ")[0])) {
+			before = v.V + " "
+		}
+	}
+	at := args[0].Span
+	at.End = args[len(args)-1].Span.End
+	*v = model.Is(before+strings.Join(argTexts(args), " "), at)
 }
 
 // rewrite collects mod_rewrite. A RewriteRule takes the conditions before it
@@ -48,14 +78,18 @@ func (l *lowerer) rewrite(n *Node, s *scope) bool {
 	default:
 		return false
 	}
+	args := rewriteArgs(n)
+	if !l.rewriteWords(n, args, s) {
+		return true
+	}
 	st := s.settings()
 	if st.Rewrite == nil {
 		st.Rewrite = &model.Rewrite{At: n.Span}
 	}
 	r := st.Rewrite
 	arg := func(i int) (v model.String) {
-		if i < len(n.Args) {
-			v = model.Is(n.Args[i].Text, n.Args[i].Span)
+		if i < len(args) {
+			v = model.Is(args[i].Text, args[i].Span)
 		}
 		return v
 	}

@@ -49,7 +49,7 @@ type Node struct {
 	Parent   *Node // after Load the section around it in Config.Nodes
 
 	word *keyword  // what is known of the name; nil: nothing
-	made *line     // the line when it is joined or substituted; nil: as it stands in the file
+	made *made     // the line when it is joined or substituted; nil: as it stands in the file
 	use  *macroUse // the Use that made the node, or nil
 }
 
@@ -84,8 +84,8 @@ func (n *Node) Close() diag.Span {
 
 // line returns the logical line of a directive or section.
 func (n *Node) line() line {
-	if n.made != nil {
-		return *n.made
+	if m := n.made; m != nil {
+		return line{file: n.Span.File, at: n.Span, text: m.text, base: m.base, segs: m.segs}
 	}
 	text := n.Span.File.Text(int(n.Span.Start), int(n.Span.End))
 	if i := strings.IndexByte(text, 0); i >= 0 {

@@ -120,6 +120,23 @@ func (l *lowerer) emit(srv *model.Server, rules []Rule, own bool) {
 		}
 		srv.Mappings = append(srv.Mappings, m)
 	}
+	l.idle(rules)
+}
+
+// idle lists the exclusions for whose worker there is no rule: mod_jk never comes
+// to look at them.
+func (l *lowerer) idle(rules []Rule) {
+	used := map[string]bool{}
+	for _, r := range rules {
+		if !r.Exclude {
+			used[r.Worker], used["*"] = true, true
+		}
+	}
+	for _, u := range rules {
+		if u.Exclude && !used[u.Worker] {
+			l.skip(u.Span, "exclusion %s, which has no rule to take from", u.Path)
+		}
+	}
 }
 
 func optionName(text string) string {

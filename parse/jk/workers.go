@@ -15,6 +15,8 @@ type workers struct {
 	t     *table
 	notes []model.Unmapped // what is held only nearly
 	diags diag.List
+
+	nesting int // lb workers inside of others so far
 }
 
 func (w *workers) get(name, attr string) *entry { return w.t.byKey["worker."+name+"."+attr] }
@@ -225,24 +227,92 @@ func (w *workers) balancer(name string, named diag.Span) *model.Balancer {
 	}
 	w.sticky(name, b)
 	w.method(name, b)
-	for _, it := range members {
-		if len(b.Members) >= maxProperties {
-			break
-		}
-		if k := w.kind(it.text); k != "ajp13" && k != "ajp14" {
-			w.notes = append(w.notes, model.Unmapped{Span: it.at, What: "member " + it.text + " of type " + k})
-			continue
-		}
-		m := w.balanced(name, it)
-		if !m.Route.IsSet() && b.Sticky.IsSet() {
-			m.Route = model.Is(it.text, it.at) // the worker's name, as jk_lb_worker.c
-		}
-		b.Members = append(b.Members, m)
-	}
+	b.Members = w.balancedAll(name, members, b.Sticky.IsSet(), 0)
 	w.scale(b)
 	w.attempts(name, b)
 	w.failOn(b, members)
 	return b
+}
+
+// maxNested bounds how deep lb workers are followed that are members of others,
+// maxNestings how many in all.
+const (
+	maxNested   = 8
+	maxNestings = 1000
+)
+
+// balancedAll lowers the members of an lb worker. A member that is an lb worker
+// itself gives its own members, who share its load factor: mod_proxy has no
+// balancers of balancers.
+func (w *workers) balancedAll(lb string, members []item, sticky bool, depth int) (out []*model.Member) {
+	for _, it := range members {
+		if len(out) >= maxProperties {
+			break
+		}
+		switch k := w.kind(it.text); {
+		case k == "ajp13" || k == "ajp14":
+			m := w.balanced(lb, it)
+			if !m.Route.IsSet() && sticky {
+				m.Route = model.Is(it.text, it.at) // the worker's name, as jk_lb_worker.c
+			}
+			out = append(out, m)
+		case k == "lb" && depth < maxNested:
+			out = append(out, w.nested(lb, it, sticky, depth)...)
+		default:
+			w.notes = append(w.notes, model.Unmapped{Span: it.at, What: "member " + it.text + " of type " + k})
+		}
+	}
+	return out
+}
+
+// nested gives the members of an lb worker inside of another.
+func (w *workers) nested(outer string, it item, sticky bool, depth int) []*model.Member {
+	list := w.get(it.text, "balance_workers")
+	if list == nil {
+		list = w.get(it.text, "balanced_workers")
+	}
+	if list == nil {
+		return nil
+	}
+	if w.nesting++; w.nesting > maxNestings {
+		return nil // lb workers that hold each other
+	}
+	w.t.use(list)
+	w.notes = append(w.notes, model.Unmapped{Span: it.at, What: "member " + it.text + " of type lb (its members stand in its place)"})
+	whole := &model.Member{}
+	if n, at, ok := w.number(it.text, "lbfactor"); ok {
+		whole.LoadFactor = model.Is(float64(max(n, 1)), at)
+	}
+	if n, at, ok := w.number(it.text, "distance"); ok && n >= 0 {
+		whole.LBSet = model.Is(min(n, 99), at)
+	}
+	w.activation(it.text, whole)
+	inner := w.balancedAll(it.text, list.items(), sticky, depth+1)
+	sum := 0.0
+	for _, m := range inner {
+		sum += max(m.LoadFactor.V, 1)
+	}
+	for _, m := range inner {
+		m.LoadFactor = model.Is(max(whole.LoadFactor.V, 1)*max(m.LoadFactor.V, 1)/sum, at(whole.LoadFactor, it.at))
+		if whole.LBSet.IsSet() {
+			m.LBSet = whole.LBSet
+		}
+		if whole.Status.IsSet() {
+			m.Status = whole.Status
+		}
+		if n, at, ok := w.number(outer, "recover_time"); ok && !m.Retry.IsSet() {
+			m.Retry = model.Is(time.Duration(max(n, 1))*time.Second, at)
+		}
+	}
+	return inner
+}
+
+// at is the place of a value, or other when it is not written.
+func at[T model.Scalar](v model.Value[T], other diag.Span) diag.Span {
+	if v.IsSet() {
+		return v.Span
+	}
+	return other
 }
 
 // balanced lowers one member with what only a balancer looks at.
@@ -286,19 +356,26 @@ func (w *workers) activation(name string, m *model.Member) {
 	}
 }
 
-// scale keeps the proportions of load factors above mod_proxy's highest, 100.
+// scale keeps the proportions of load factors that leave mod_proxy's range of 1 to 100.
 func (w *workers) scale(b *model.Balancer) {
-	top := 0.0
+	top, low := 1.0, 1.0
 	for _, m := range b.Members {
-		top = max(top, m.LoadFactor.V)
+		if m.LoadFactor.IsSet() {
+			top, low = max(top, m.LoadFactor.V), min(low, m.LoadFactor.V)
+		}
+	}
+	if low == 1 && top <= 100 {
+		return
+	}
+	by := 1 / low
+	if top*by > 100 {
+		by = 100 / top
 	}
 	for _, m := range b.Members {
-		if top > 100 {
-			m.LoadFactor.V = max(1, max(m.LoadFactor.V, 1)*100/top)
-			if !m.LoadFactor.IsSet() {
-				m.LoadFactor.Origin, m.LoadFactor.Span = model.Written, m.At
-			}
+		if !m.LoadFactor.IsSet() {
+			m.LoadFactor = model.Is(1.0, m.At)
 		}
+		m.LoadFactor.V = max(1, m.LoadFactor.V*by)
 	}
 }
 

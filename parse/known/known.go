@@ -3,8 +3,8 @@
 // syntax, its default and the versions that have it.
 //
 // The tables in httpd_gen.go and tomcat_gen.go are written by
-// internal/gen/directives from the source trees of both servers. They are
-// static data; the indexes over them are built at the first lookup. All
+// internal/gen/directives from the source trees of both servers; tomcat_facts.go
+// holds what Tomcat's classes do otherwise. They are static data; the indexes over them are built at the first lookup. All
 // functions are safe for concurrent use. Callers must not change returned
 // slices.
 package known
@@ -164,8 +164,8 @@ var directiveIndex = sync.OnceValue(func() map[string]int {
 })
 
 var elementIndex = sync.OnceValue(func() map[string][]int {
-	m := make(map[string][]int, 3*len(elements))
-	for i, e := range elements {
+	m := make(map[string][]int, 3*len(elementTable()))
+	for i, e := range elementTable() {
 		names := map[string]bool{strings.ToLower(e.Name): true}
 		if e.Class != "" {
 			names[strings.ToLower(e.Class)] = true
@@ -185,9 +185,9 @@ type attributeKey struct {
 
 var attributeIndex = sync.OnceValue(func() map[attributeKey]int {
 	m := map[attributeKey]int{}
-	for i := range elements {
-		for j := range elements[i].Attributes {
-			m[attributeKey{i, strings.ToLower(elements[i].Attributes[j].Name)}] = j
+	for i := range elementTable() {
+		for j := range elementTable()[i].Attributes {
+			m[attributeKey{i, strings.ToLower(elementTable()[i].Attributes[j].Name)}] = j
 		}
 	}
 	return m
@@ -207,14 +207,14 @@ func Directive(name string) (DirectiveInfo, bool) {
 func Directives() []DirectiveInfo { return directives[:] }
 
 // AllElements returns the elements, sorted by name and class.
-func AllElements() []ElementInfo { return elements[:] }
+func AllElements() []ElementInfo { return elementTable() }
 
 // Elements finds the records of an element name, class or simple class name,
 // in any case.
 func Elements(name string) []ElementInfo {
 	var out []ElementInfo
 	for _, i := range elementIndex()[strings.ToLower(strings.Trim(name, "<>/ "))] {
-		out = append(out, elements[i])
+		out = append(out, elementTable()[i])
 	}
 	return out
 }
@@ -245,7 +245,7 @@ func Attribute(element, name, version string) (AttributeInfo, bool) {
 	found := elementIndex()[strings.ToLower(strings.Trim(element, "<>/ "))]
 	look := func(i int) (AttributeInfo, bool) {
 		if j, ok := idx[attributeKey{i, strings.ToLower(name)}]; ok {
-			if a := elements[i].Attributes[j]; a.Versions&v != 0 {
+			if a := elementTable()[i].Attributes[j]; a.Versions&v != 0 {
 				return a, true
 			}
 		}
@@ -261,8 +261,8 @@ func Attribute(element, name, version string) (AttributeInfo, bool) {
 		return best, true
 	}
 	for _, i := range found {
-		for _, k := range elementIndex()[strings.ToLower(elements[i].Name)] {
-			if elements[k].Class != "" {
+		for _, k := range elementIndex()[strings.ToLower(elementTable()[i].Name)] {
+			if elementTable()[k].Class != "" {
 				continue
 			}
 			if a, ok := look(k); ok {
@@ -291,14 +291,14 @@ func Suggest(name string) string {
 		}
 		return ""
 	}
-	names := make([]string, 0, len(directives)+2*len(elements))
+	names := make([]string, 0, len(directives)+2*len(elementTable()))
 	for i := range directives {
 		names = append(names, directives[i].Name)
 	}
-	for i := range elements {
-		names = append(names, elements[i].Name)
-		if elements[i].Class != "" {
-			names = append(names, elements[i].SimpleClass())
+	for i := range elementTable() {
+		names = append(names, elementTable()[i].Name)
+		if elementTable()[i].Class != "" {
+			names = append(names, elementTable()[i].SimpleClass())
 		}
 	}
 	return nearest(name, names)

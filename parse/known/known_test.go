@@ -233,3 +233,39 @@ func TestParserLists(t *testing.T) {
 	t.Logf("%d of 2.4 are not in parse/httpd: %s", len(missing), strings.Join(missing, " "))
 	t.Logf("in parse/httpd but in no manual: %v", unknown)
 }
+
+// TestClassDefaults holds what new objects of Tomcat 10.1.60's classes answer.
+func TestClassDefaults(t *testing.T) {
+	for name, want := range map[string]string{
+		"NioReceiver.autoBind": "100", "NioReceiver.port": "4000", "NioReceiver.maxThreads": "15", "NioReceiver.direct": "true",
+		"NioReceiver.udpPort": "-1", "NioReceiver.udpRxBufSize": "65536", "NioReceiver.udpTxBufSize": "25188",
+		"NioReceiver.selectorTimeout": "5000", "NioReceiver.timeout": "3000", "McastService.frequency": "500",
+		"McastService.dropTime": "3000", "McastService.recoverySleepTime": "5000", "PooledParallelSender.soLingerOn": "false",
+		"PooledParallelSender.soLingerTime": "3", "PooledParallelSender.poolSize": "25", "PooledParallelSender.maxRetryAttempts": "1",
+		"DeltaManager.stateTransferTimeout": "60", "DeltaManager.notifyListenersOnReplication": "true", "BackupManager.mapSendOptions": "6",
+		"SimpleTcpCluster.channelSendOptions": "8", "HTTP/1.1.compression": "off", "HTTP/1.1.redirectPort": "443",
+		"AJP/1.3.secretRequired": "true", "StandardContext.useRelativeRedirects": "true", "StandardContext.xmlValidation": "false",
+		"StandardContext.tldValidation": "false", "ReplicationValve.primaryIndicator": "false", "StandardContext.cookies": "true",
+	} {
+		i := strings.LastIndexByte(name, '.')
+		a, ok := Attribute(name[:i], name[i+1:], "10.1")
+		if f, have := a.In("10.1"); !ok || !have || f.Default != want {
+			t.Errorf("%s: %q, the class says %q", name, f.Default, want)
+		}
+	}
+	for _, gone := range []struct{ name, version string }{
+		{"BioReceiver.port", "10.1"}, {"HTTP/1.1.keystoreFile", "10.1"}, {"HTTP/1.1.rejectIllegalHeader", "11"},
+		{"BackupManager.expireSessionsOnShutdown", "10.1"}, {"StandardContext.cacheTTL", "9"}, {"DeltaManager.maxInactiveInterval", "9"},
+	} {
+		i := strings.LastIndexByte(gone.name, '.')
+		a, _ := Attribute(gone.name[:i], gone.name[i+1:], "")
+		if _, ok := a.In(gone.version); ok || a.Name == "" {
+			t.Errorf("%s is said to be in %s", gone.name, gone.version)
+		}
+	}
+	for _, c := range corrections {
+		if a, ok := Attribute(c.class, c.attribute, ""); !ok || len(a.Facts) == 0 {
+			t.Errorf("%s.%s is corrected but not in the table", c.class, c.attribute)
+		}
+	}
+}

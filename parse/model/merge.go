@@ -52,8 +52,9 @@ func (f *FrontEnd) Effective(vh *Server) *Server {
 }
 
 // Over returns the settings merged over those of an outer or earlier scope:
-// single values count where they are set, lists are joined, outer first. Access
-// control is not joined: the inner one replaces the outer one.
+// single values count where they are set, lists are joined, outer first. Of access
+// control each style replaces its own; rewrite rules are joined only when
+// RewriteOptions ask for it, their engine is inherited.
 func (s *Settings) Over(outer *Settings) Settings {
 	out := *s
 	mergeScalars(reflect.ValueOf(&out).Elem(), reflect.ValueOf(outer).Elem())
@@ -63,10 +64,63 @@ func (s *Settings) Over(outer *Settings) Settings {
 	out.Headers = join(outer.Headers, s.Headers)
 	out.SetEnv = join(outer.SetEnv, s.SetEnv)
 	out.ErrorDocs = join(outer.ErrorDocs, s.ErrorDocs)
-	if s.Access == nil {
-		out.Access = outer.Access
-	}
+	out.Access = s.Access.over(outer.Access)
+	out.Rewrite = s.Rewrite.over(outer.Rewrite)
 	return out
+}
+
+// over merges the access control of a section over that of an outer one
+// (mod_access_compat has no merge of its own: Order, Allow, Deny and Satisfy are
+// taken as a whole; Require replaces Require, as AuthMerging Off has it).
+func (a *Access) over(outer *Access) *Access {
+	if a == nil || outer == nil {
+		if a == nil {
+			return outer
+		}
+		return a
+	}
+	out := *a
+	mergeScalars(reflect.ValueOf(&out).Elem(), reflect.ValueOf(outer).Elem())
+	if a.Order.IsSet() || a.Satisfy.IsSet() || len(a.Allow)+len(a.Deny) > 0 {
+		out.Order, out.Satisfy = a.Order, a.Satisfy
+	} else {
+		out.Allow, out.Deny = outer.Allow, outer.Deny
+	}
+	if a.Require == nil {
+		out.Require = outer.Require
+	}
+	return &out
+}
+
+// over merges mod_rewrite as config_server_merge of mod_rewrite.c: the engine and
+// the options are inherited, rules with Inherit (behind the own ones) and
+// InheritBefore, or when the outer ones say InheritDown or InheritDownBefore.
+func (r *Rewrite) over(outer *Rewrite) *Rewrite {
+	if outer == nil {
+		return r
+	}
+	out := Rewrite{At: outer.At}
+	if r != nil {
+		out = *r
+	}
+	if !out.Engine.IsSet() {
+		out.Engine = outer.Engine
+	}
+	if len(out.Options) == 0 {
+		out.Options = outer.Options
+	}
+	ignore := out.has("ignoreinherit")
+	switch own := out.Rules; {
+	case out.has("inherit"), outer.has("inheritdown") && !ignore:
+		out.Rules = join(own, outer.Rules)
+	case out.has("inheritbefore"), outer.has("inheritdownbefore") && !ignore:
+		out.Rules = join(outer.Rules, own)
+	}
+	return &out
+}
+
+func (r *Rewrite) has(option string) bool {
+	return slices.ContainsFunc(r.Options, func(o String) bool { return strings.EqualFold(o.V, option) })
 }
 
 // inherited leaves out the mappings that belong to the main server alone.

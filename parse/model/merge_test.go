@@ -54,6 +54,63 @@ func TestEffective(t *testing.T) {
 	}
 }
 
+// TestOverAccess: Order and its kin are one thing, Require another.
+func TestOverAccess(t *testing.T) {
+	at := diag.Span{}
+	outer := Settings{Access: &Access{Order: Is("deny,allow", at), Deny: []String{Is("all", at)}, Satisfy: Is("any", at),
+		Require: &Require{Group: Is("any", at)}, AuthName: Is("a", at)}}
+	open := Settings{Access: &Access{Allow: []String{Is("all", at)}}}
+	a := open.Over(&outer).Access
+	if a.Order.IsSet() || a.Satisfy.IsSet() || len(a.Deny) != 0 || len(a.Allow) != 1 {
+		t.Errorf("the older style must be replaced as a whole: %+v", a)
+	}
+	if a.Require != outer.Access.Require || a.AuthName.V != "a" {
+		t.Errorf("Require must stay: %+v", a)
+	}
+	req := Settings{Access: &Access{Require: &Require{Group: Is("all", at)}}}
+	if a := req.Over(&outer).Access; len(a.Deny) != 1 || a.Order.V != "deny,allow" || a.Require.Group.V != "all" {
+		t.Errorf("the older style must stay: %+v", a)
+	}
+	if a := (&Settings{}).Over(&outer).Access; a != outer.Access {
+		t.Error("a section that says nothing must leave all")
+	}
+}
+
+// TestOverRewrite: a virtual host inherits the engine, and rules only when asked.
+func TestOverRewrite(t *testing.T) {
+	at := diag.Span{}
+	tests := []struct{ main, vhost, want string }{ // options
+		{"", "", "v"},
+		{"", "Inherit", "vm"},
+		{"", "InheritBefore", "mv"},
+		{"InheritDown", "", "vm"}, // the options themselves are inherited too
+		{"InheritDownBefore", "AllowNoSlash", "mv"},
+		{"InheritDown", "IgnoreInherit", "v"},
+	}
+	rewrite := func(options, rule string) *Rewrite {
+		r := &Rewrite{Rules: []*RewriteRule{{Pattern: Is(rule, at)}}}
+		if options != "" {
+			r.Options = []String{Is(options, at)}
+		}
+		return r
+	}
+	for _, tt := range tests {
+		f := &FrontEnd{Main: &Server{}}
+		f.Main.Settings.Rewrite = rewrite(tt.main, "m")
+		f.Main.Settings.Rewrite.Engine = Is(true, at)
+		vh := &Server{}
+		vh.Settings.Rewrite = rewrite(tt.vhost, "v")
+		got := ""
+		e := f.Effective(vh).Settings.Rewrite
+		for _, r := range e.Rules {
+			got += r.Pattern.V
+		}
+		if got != tt.want || !e.Engine.V {
+			t.Errorf("%q over %q: rules %s, engine %v; want %s", tt.vhost, tt.main, got, e.Engine.V, tt.want)
+		}
+	}
+}
+
 func TestEffectiveDefaults(t *testing.T) {
 	f := &FrontEnd{}
 	e := f.Effective(nil)

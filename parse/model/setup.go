@@ -124,9 +124,10 @@ type Server struct {
 // Log is one CustomLog or LogFormat.
 type Log struct {
 	At     diag.Span
-	File   String `key:"file"`   // of CustomLog
-	Format String `key:"format"` // a nickname or a format
-	Name   String `key:"name"`   // nickname given by LogFormat
+	File   String `key:"file"`      // of CustomLog
+	Format String `key:"format"`    // a nickname or a format
+	Name   String `key:"name"`      // nickname given by LogFormat
+	Cond   String `key:"condition"` // of CustomLog: env=NAME, env=!NAME, expr=…
 }
 
 // TLS is mod_ssl: the server side, and SSLProxy* towards https:// members. The
@@ -222,6 +223,8 @@ type Reverse struct {
 	At   diag.Span
 	From String `key:"from"` // ProxyPassReverse: public path; cookie rules: internal value
 	To   String `key:"to"`   // ProxyPassReverse: real URL; cookie rules: public value
+
+	Interp Bool `key:"interpolate"` // ${VARIABLE} is replaced, with ProxyPassInterpolateEnv On
 }
 
 // HeaderRule is one Header or RequestHeader line.
@@ -231,8 +234,47 @@ type HeaderRule struct {
 	Always  Bool   `key:"always"`
 	Action  String `key:"action"` // set, add, unset, …
 	Name    String `key:"name"`
-	Value   String `key:"value"`
+	Value   String `key:"value"`     // of edit: regular expression and replacement, two words
 	Cond    String `key:"condition"` // env=NAME, expr=…, early
+}
+
+// Edit takes the value of an edit rule apart.
+func (h *HeaderRule) Edit() (pattern, replacement string) {
+	pattern, rest := cutWord(h.Value.V)
+	replacement, _ = cutWord(rest)
+	return pattern, replacement
+}
+
+// QuoteWord writes a word as it stands in httpd's files: in quotes when it is
+// empty or holds a blank or a quote (ap_getword_conf in server/util.c).
+func QuoteWord(w string) string {
+	if w != "" && !strings.ContainsAny(w, " \t\"'") {
+		return w
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(w) + `"`
+}
+
+// cutWord splits the first word off a text as QuoteWord wrote it; another quote
+// ends at its like.
+func cutWord(s string) (word, rest string) {
+	s = strings.TrimLeft(s, " \t")
+	if s == "" || s[0] != '"' {
+		if i := strings.IndexAny(s, " \t"); i >= 0 {
+			return s[:i], s[i:]
+		}
+		return s, ""
+	}
+	var b strings.Builder
+	for i := 1; i < len(s); i++ {
+		switch {
+		case s[i] == '"':
+			return b.String(), s[i+1:]
+		case s[i] == '\\' && i+1 < len(s) && (s[i+1] == '"' || s[i+1] == '\\'):
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String(), ""
 }
 
 // Env is SetEnv, SetEnvIf, SetEnvIfNoCase, BrowserMatch or UnsetEnv.

@@ -4,10 +4,12 @@
 package native
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -23,13 +25,29 @@ type Doc struct {
 	File     *diag.File
 	Setup    *model.Setup // nil when the file holds no front end and no node
 	Settings Settings
+
+	keys map[string]place
 }
+
+// KeySpan returns the place of a key of a top-level table, such as hosts; it is
+// not valid when the key does not stand there.
+func (d *Doc) KeySpan(table, key string) diag.Span { return d.keys[join(table, key)].Key }
 
 // Settings is the part of clowder.toml that is not the setup.
 type Settings struct {
 	Versions map[string]model.String // httpd, tomcat, or a node's name → version
 	Hosts    map[string]model.String // a node's name or a file → address of its machine
 	Lint     LintSettings
+
+	// FrontEnds and Nodes name files, relative to the clowder.toml, that are to be
+	// read in place of those that a search of its folder finds.
+	FrontEnds []NamedFile
+	Nodes     []NamedFile
+}
+
+// NamedFile is one line NAME = "FILE" of [frontends] or [nodes].
+type NamedFile struct {
+	Name, File model.String
 }
 
 // LintSettings steers lint.
@@ -57,6 +75,7 @@ func Parse(f *diag.File) (*Doc, diag.List) {
 		return d.doc, d.diags
 	}
 	d.keys = scanKeys(f)
+	d.doc.keys = d.keys
 	d.root(tree)
 	d.diags.Sort([]*diag.File{f})
 	return d.doc, d.diags
@@ -90,12 +109,14 @@ func (d *decoder) root(tree map[string]any) {
 	s := &d.doc.Settings
 	s.Versions = d.stringTable("versions", tree)
 	s.Hosts = d.stringTable("hosts", tree)
+	s.FrontEnds = d.namedFiles("frontends", tree)
+	s.Nodes = d.namedFiles("nodes", tree)
 	d.lint(tree)
 	delete(tree, "lint")
 	_, front := tree["frontend"]
 	_, node := tree["node"]
 	setup := &model.Setup{Files: []*diag.File{d.doc.File}}
-	d.table("", tree, reflect.ValueOf(setup).Elem(), "versions", "hosts", "lint")
+	d.table("", tree, reflect.ValueOf(setup).Elem(), "versions", "hosts", "frontends", "nodes", "lint")
 	if front || node {
 		d.doc.Setup = setup
 	}
@@ -120,6 +141,17 @@ func (d *decoder) stringTable(key string, tree map[string]any) map[string]model.
 			d.wrongType(join(key, k), "a string")
 		}
 	}
+	return out
+}
+
+// namedFiles reads a table of files in the order in which they stand.
+func (d *decoder) namedFiles(key string, tree map[string]any) []NamedFile {
+	m := d.stringTable(key, tree)
+	out := make([]NamedFile, 0, len(m))
+	for name, file := range m {
+		out = append(out, NamedFile{model.Is(name, d.keys[join(key, name)].Key), file})
+	}
+	slices.SortFunc(out, func(a, b NamedFile) int { return cmp.Compare(a.Name.Span.Start, b.Name.Span.Start) })
 	return out
 }
 

@@ -17,7 +17,6 @@ import (
 const (
 	maxIncluded      = 64
 	maxIncludedBytes = 16 << 20
-	maxIncludeDepth  = 8
 )
 
 // Opener reads the file of an external entity. The name is relative with
@@ -56,10 +55,10 @@ func errNotRegular(err error) error {
 	return nil
 }
 
-// nextMarkup finds the first reference to an entity that stands for markup or for
-// a file; without one it returns end twice.
+// nextMarkup finds the first reference to a declared entity, which may stand for
+// markup or for a file; without one it returns end twice.
 func (s *scanner) nextMarkup(start, end int) (at, next int) {
-	if s.ents.text == nil && s.ents.external == nil {
+	if s.ents.text == nil {
 		return end, end
 	}
 	for i := start; i < end; i++ {
@@ -68,13 +67,13 @@ func (s *scanner) nextMarkup(start, end int) (at, next int) {
 			break
 		}
 		i += n
-		semi := bytes.IndexByte(s.text[i:min(end, i+128)], ';')
-		if semi < 2 {
+		n = referenceEnd(s.text[:end], i)
+		if n < 0 {
 			continue
 		}
-		name := s.text[i+1 : i+semi]
-		if _, ok := s.ents.external[string(name)]; ok || strings.Contains(s.ents.text[string(name)], "<") {
-			return i, i + semi + 1
+		name := string(s.text[i+1 : n-1])
+		if s.ents.known(name) && !s.ents.unparsed[name] {
+			return i, n
 		}
 	}
 	return end, end
@@ -84,16 +83,21 @@ func (s *scanner) nextMarkup(start, end int) (at, next int) {
 // text stood there.
 func (s *scanner) markupEntity(start, end int) {
 	name := string(s.text[start+1 : end-1])
-	at := s.span(start, end)
 	switch {
+	case s.outside():
+		s.report(start, start+1, "a reference outside the root element")
+		return
 	case slices.Contains(s.within, name):
 		s.report(start, end, "entity `&%s;` refers to itself", name)
 		return
-	case len(s.within) >= maxIncludeDepth:
-		s.report(start, end, "entity `&%s;` is nested too deep", name)
+	case len(s.within) >= maxEntityDepth:
+		s.bounded = true
+		s.note(s.span(start, end), "entity `&%s;` is nested too deep", name)
 		return
 	}
-	sub := &scanner{doc: s.doc, file: s.file, ents: s.ents, open: s.open, template: -1, within: append(slices.Clone(s.within), name)}
+	at := s.span(start, end)
+	sub := &scanner{doc: s.doc, file: s.file, ents: s.ents, open: s.open, tokens: s.tokens, names: s.names, pieces: s.pieces,
+		template: -1, stopAt: -1, charAt: -1, rooted: true}
 	if id, ok := s.ents.external[name]; ok {
 		f, problem := s.external(id)
 		if problem != "" {
@@ -103,32 +107,47 @@ func (s *scanner) markupEntity(start, end int) {
 		s.doc.Included = append(s.doc.Included, f)
 		sub.file, sub.src = f, decode(f.Data)
 		sub.text = sub.src.text
+		if sub.src.unknown {
+			sub.report(0, 0, "encoding %q is not supported", sub.src.name)
+		}
 	} else {
 		v := s.ents.text[name]
 		if s.ents.expanded += len(v) + 1; s.ents.expanded > maxExpansion {
-			s.report(start, end, "entity `&%s;` grows beyond %d MiB", name, maxExpansion>>20)
+			s.bounded, s.aborted = true, true
+			s.note(at, "entity `&%s;` grows beyond %d MiB", name, maxExpansion>>20)
 			return
 		}
-		sub.fixed, sub.text, sub.src = &at, []byte(v), &source{}
+		if !strings.ContainsAny(v, "<&]") {
+			s.push(token{kind: textToken, text: v}, start, end)
+			s.count(start, 1)
+			return
+		}
+		sub.fixed, sub.text, sub.src = &at, []byte(v), &source{bad: -1}
 	}
+	sub.within = append(slices.Clone(s.within), name)
 	sub.diags = s.diags
+	before := s.tokens.n
 	sub.scan()
 	s.diags = sub.diags
 	s.aborted = s.aborted || sub.aborted
+	s.bounded = s.bounded || sub.bounded
 	if sub.template >= 0 {
 		s.markTemplate(start)
 	}
-	if !balanced(sub.tokens) && !s.aborted {
+	if !s.tokens.balanced(before) && !s.aborted {
 		s.report(start, end, "entity `&%s;` holds a tag without its counterpart", name)
 	}
-	s.tokens = append(s.tokens, sub.tokens...)
+	if sub.stopAt >= 0 || sub.charAt >= 0 {
+		s.fail(start, start)
+	}
 }
 
-// balanced reports whether every end tag follows a start tag and the reverse.
-func balanced(tokens []token) bool {
+// balanced reports whether from token i on every end tag follows a start tag and
+// the reverse.
+func (l *tokenList) balanced(i int) bool {
 	depth := 0
-	for _, t := range tokens {
-		switch {
+	for ; i < l.n; i++ {
+		switch t := l.at(i); {
 		case t.kind == startToken && !t.elem.SelfClosed:
 			depth++
 		case t.kind == endToken:
@@ -140,9 +159,8 @@ func balanced(tokens []token) bool {
 	return depth == 0
 }
 
-// external reads the file of a declaration's SYSTEM or PUBLIC part.
-func (s *scanner) external(decl string) (*diag.File, string) {
-	name := systemID(decl)
+// external reads the file of a system identifier.
+func (s *scanner) external(name string) (*diag.File, string) {
 	clean := path.Clean(name)
 	switch {
 	case s.open == nil:
@@ -168,26 +186,6 @@ func (s *scanner) external(decl string) (*diag.File, string) {
 		return nil, fmt.Sprintf("makes the included files larger than %d MiB", maxIncludedBytes>>20)
 	}
 	return f, ""
-}
-
-// systemID returns the system identifier: the last quoted string.
-func systemID(decl string) string {
-	var words []string
-	for {
-		i := strings.IndexAny(decl, `"'`)
-		if i < 0 {
-			break
-		}
-		word, rest, ok := strings.Cut(decl[i+1:], decl[i:i+1])
-		if !ok {
-			break
-		}
-		words, decl = append(words, word), rest
-	}
-	if len(words) == 0 {
-		return ""
-	}
-	return words[len(words)-1]
 }
 
 const xincludeNamespace = "http://www.w3.org/2001/XInclude"

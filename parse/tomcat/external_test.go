@@ -91,7 +91,7 @@ func TestMarkupEntity(t *testing.T) {
 	if len(diags) != 0 || len(d.Root.Children) != 2 || d.Root.Children[0].Tag.Text() != "&c;" {
 		t.Errorf("%v, children %v", diags, d.Root.Children)
 	}
-	if len(d.XML.FindElements("//Listener")) != 2 {
+	if x, list := d.Tree(); len(x.FindElements("//Listener")) != 2 || len(list) != 3 {
 		t.Error("the elements are not in the etree")
 	}
 }

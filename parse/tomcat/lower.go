@@ -80,8 +80,8 @@ func LowerDefaults(d *Document, into *model.Context, property func(string) (stri
 // LowerWebXML adds what a web.xml says about sessions (distributable,
 // session-timeout, cookie-config) to a context; what is written in the context
 // already stays. The rest of a web.xml is for the application alone.
-func LowerWebXML(d *Document, into *model.Context) ([]model.Unmapped, diag.List) {
-	l := &lowering{doc: d}
+func LowerWebXML(d *Document, into *model.Context, property func(string) (string, bool)) ([]model.Unmapped, diag.List) {
+	l := &lowering{doc: d, quiet: property == nil, property: property}
 	if d.Kind() != WebXML {
 		return nil, nil
 	}
@@ -134,7 +134,7 @@ type lowering struct {
 
 // text sets a value from an element's character data.
 func (l *lowering) text(dst any, e *Element) {
-	l.set(reflect.ValueOf(dst).Elem(), e.Local(), strings.TrimSpace(e.Text), e.Tag)
+	l.set(reflect.ValueOf(dst).Elem(), e.Local(), l.substitute(strings.TrimSpace(e.Text), e.Tag), e.Tag)
 }
 
 // attrs sets the fields of *dst whose key is an attribute of e; the others go to
@@ -154,7 +154,7 @@ next:
 		seen[a.Name] = true
 		for _, f := range fields {
 			if f.Key == a.Name && f.Kind == model.ScalarField {
-				l.set(v.FieldByIndex(f.Index), a.Name, l.substitute(a), a.Span)
+				l.set(v.FieldByIndex(f.Index), a.Name, l.substitute(a.Value, a.Span), a.Span)
 				continue next
 			}
 		}
@@ -170,7 +170,7 @@ next:
 }
 
 func (l *lowering) attr(a *Attr) *model.Attr {
-	return &model.Attr{At: a.NameSpan, Name: a.Name, Value: model.Is(l.substitute(a), a.Span)}
+	return &model.Attr{At: a.NameSpan, Name: a.Name, Value: model.Is(l.substitute(a.Value, a.Span), a.Span)}
 }
 
 func (l *lowering) drop(at diag.Span, what string) {
@@ -269,43 +269,13 @@ func number(name, s string) (int, bool) {
 	return n, true
 }
 
-// substitute replaces ${name} and ${name:-default}
-// (org.apache.tomcat.util.IntrospectionUtils.replaceProperties); what is not
-// known stays as it is written.
-func (l *lowering) substitute(a *Attr) string {
-	s := a.Value
-	if !strings.Contains(s, "${") {
-		return s
+// substitute resolves the properties in an attribute's value or an element's text.
+func (l *lowering) substitute(s string, at diag.Span) string {
+	value, unresolved := Substitute(s, l.property)
+	for _, name := range unresolved {
+		l.undefined(name, at)
 	}
-	var out strings.Builder
-	for {
-		before, rest, ok := strings.Cut(s, "${")
-		out.WriteString(before)
-		name, after, closed := strings.Cut(rest, "}")
-		if !ok || !closed {
-			if ok {
-				out.WriteString("${" + rest)
-			}
-			return out.String()
-		}
-		s = after
-		key, def, hasDefault := strings.Cut(name, ":-")
-		value, known := "", false
-		if l.property != nil {
-			if value, known = l.property(name); !known {
-				value, known = l.property(key)
-			}
-		}
-		switch {
-		case known:
-			out.WriteString(value)
-		case hasDefault:
-			out.WriteString(def)
-		default:
-			out.WriteString("${" + name + "}")
-			l.undefined(name, a.Span)
-		}
-	}
+	return value
 }
 
 // undefined reports an unknown property, except those that Tomcat's start

@@ -83,7 +83,7 @@ func (l *lowering) host(e *Element) *model.Host {
 	for _, c := range e.Children {
 		switch c.Name {
 		case "Alias":
-			h.Aliases = append(h.Aliases, model.Is(strings.TrimSpace(c.Text), c.Tag))
+			h.Aliases = append(h.Aliases, model.Is(l.substitute(strings.TrimSpace(c.Text), c.Tag), c.Tag))
 		case "Cluster":
 			if l.single(h.Cluster != nil, c) {
 				h.Cluster = l.cluster(c)
@@ -272,13 +272,13 @@ func (l *lowering) component(e *Element) *model.Component {
 	for i := range e.Attrs {
 		a := &e.Attrs[i]
 		if a.Name == "className" && !c.Class.IsSet() {
-			c.Class = model.Is(l.substitute(a), a.Span)
+			c.Class = model.Is(l.substitute(a.Value, a.Span), a.Span)
 			continue
 		}
 		c.Attrs = append(c.Attrs, l.attr(a))
 	}
 	if t := strings.TrimSpace(e.Text); t != "" {
-		c.Text = model.Is(t, e.Tag)
+		c.Text = model.Is(l.substitute(t, e.Tag), e.Tag)
 	}
 	c.Children = l.components(e.Children)
 	return c

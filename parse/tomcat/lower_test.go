@@ -133,7 +133,7 @@ func TestLowerValues(t *testing.T) {
 func TestLowerApplication(t *testing.T) {
 	ctx := &model.Context{SessionTimeout: model.Is(5, diag.Span{})}
 	web, _ := Parse(diag.NewFile("web.xml", []byte(`<j:web-app xmlns:j="u"><j:distributable/><j:session-config><j:session-timeout>9</j:session-timeout><j:cookie-config><j:name>SID</j:name><j:secure>true</j:secure></j:cookie-config></j:session-config></j:web-app>`)))
-	LowerWebXML(web, ctx)
+	LowerWebXML(web, ctx, nil)
 	xml, _ := Parse(diag.NewFile("context.xml", []byte(`<Context sessionCookieName="X" sessionCookiePath="/p"><Manager pathname="${x}"/><Valve className="v"/></Context>`)))
 	if _, diags := LowerContext(xml, ctx, nil); len(diags) > 0 {
 		t.Error(diags)

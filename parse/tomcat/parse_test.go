@@ -111,6 +111,23 @@ func TestMalformed(t *testing.T) {
 		{"not UTF-8", "<a b='\xE9'/>", "1:7"},
 		{"unknown encoding", `<?xml version="1.0" encoding="klingon"?><a/>`, "1:1"},
 		{"deep", long, "1:3001"},
+		{"name of digits", "<a><1b/></a>", "1:4"},
+		{"no letter", "<a\u00D7/>", "1:3"},
+		{"declaration without version", `<?xml encoding="utf-8"?><a/>`, "1:7"},
+		{"declaration in another order", `<?xml version="1.0" standalone="yes" encoding="utf-8"?><a/>`, "1:38"},
+		{"another XML", `<?xml version="2.0"?><a/>`, "1:1"},
+		{"other bytes than declared", `<?xml version="1.0" encoding="UTF-16"?><a/>`, "1:1"},
+		{"instruction without a name", "<a><? x?></a>", "1:4"},
+		{"reference outside", "<a/>&#32;", "1:5"},
+		{"CDATA outside", "<a/><![CDATA[]]>", "1:5"},
+		{"late DOCTYPE", "<a/><!DOCTYPE a>", "1:5"},
+		{"element declaration", "<!DOCTYPE a [<!ELEMENT a (b,c|d)>]><a/>", "1:30"},
+		{"attribute default", "<!DOCTYPE a [<!ATTLIST a b CDATA 'x'>]><a/>", "1:34"},
+		{"half an entity", `<!DOCTYPE a [<!ENTITY e "<b>">]><a>&e;</a>`, "1:36 1:36"},
+		{"unparsed entity", `<!DOCTYPE a [<!ENTITY e SYSTEM "x" NDATA n>]><a>&e;</a>`, "1:49"},
+		{"escaped markup in an attribute", `<!DOCTYPE a [<!ENTITY e "1 &lt; 2">]><a b="&e;"/>`, ""},
+		{"long entity name", "<!DOCTYPE a [<!ENTITY " + strings.Repeat("e", 300) + " 'v'>]><a>&" + strings.Repeat("e", 300) + ";</a>", ""},
+		{"parameter entity", `<!DOCTYPE a [<!ENTITY % p "x"> %p;]><a>&from.there;</a>`, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -124,6 +141,43 @@ func TestMalformed(t *testing.T) {
 				t.Errorf("findings at %q, want %q: %v", s, tt.want, diags)
 			}
 		})
+	}
+}
+
+// TestStop proves that the line of Tomcat's parser is said where the finding is elsewhere.
+func TestStop(t *testing.T) {
+	d, diags := Parse(diag.NewFile("f", []byte("<a>\n<b>\n<c/>\n</a>\n")))
+	if d.WellFormed || d.Stop.Begin().Line != 4 || len(diags) != 1 || diags[0].Span.Begin().Line != 2 {
+		t.Fatalf("stop %v: %v", d.Stop, diags)
+	}
+	said := false
+	for _, r := range diags[0].Related {
+		said = said || r.Span.Begin().Line == 4
+	}
+	if !said {
+		t.Errorf("related: %v", diags[0].Related)
+	}
+	if d, _ := Parse(diag.NewFile("f", []byte(`<a port="{{ port }}"/>`))); !d.WellFormed || !d.Template || d.Stop.IsValid() {
+		t.Error("a template that is XML is said not to be")
+	}
+}
+
+func TestPropertiesFile(t *testing.T) {
+	for text, want := range map[string]string{
+		"a=\xe9\n": "é", "a=\xc3\xa9\n": "Ã©", "a = x\\\n   y": "xy", "\\\n#a=1\na:2": "2", "a\\\n=3": "3", "a=\\u00e9": "é",
+		"! c\na 1\ra 2\r\n": "2", "\ta\f\t=\f b": "b",
+	} {
+		props, diags := Properties(diag.NewFile("x.properties", []byte(text)))
+		if len(props) != 1 || props["a"].Value != want || len(diags) > 0 {
+			t.Errorf("%q: %v %v", text, props, diags)
+		}
+	}
+	many := bytes.Repeat([]byte("a"), 1)
+	for i := range maxProperties + 1 {
+		many = fmt.Appendf(many, "%d\n", i)
+	}
+	if props, diags := Properties(diag.NewFile("x", many)); len(props) != maxProperties || len(diags) != 1 {
+		t.Errorf("%d properties, %d findings", len(props), len(diags))
 	}
 }
 
@@ -155,6 +209,10 @@ func TestEncodings(t *testing.T) {
 		"bom":          {[]byte("\xEF\xBB\xBF<a x=\"é\" yy=\"1\"/>"), "é", `yy="1"`},
 		"latin1":       {[]byte("<?xml version='1.0' encoding='ISO-8859-1'?><a x=\"\xE9\" yy=\"1\"/>"), "é", `yy="1"`},
 		"latin9":       {[]byte("<?xml version='1.0' encoding='ISO-8859-15'?><a x=\"\xA4\" yy=\"1\"/>"), "€", `yy="1"`},
+		"latin5":       {[]byte("<?xml version='1.0' encoding='ISO-8859-9'?><a x=\"\xF0\" yy=\"1\"/>"), "ğ", `yy="1"`},
+		"windows-1251": {[]byte("<?xml version='1.0' encoding='windows-1251'?><a x=\"\xC6\" yy=\"1\"/>"), "Ж", `yy="1"`},
+		"bom, latin1":  {[]byte("\xEF\xBB\xBF<?xml version='1.0' encoding='ISO-8859-1'?><a x=\"\xE9\" yy=\"1\"/>"), "é", `yy="1"`},
+		"far behind":   {[]byte("<?xml version='1.0' encoding='Cp1252'?><!--" + strings.Repeat("\xE9", 1000) + "--><a x=\"\x80\" yy=\"1\"/>"), "€", `yy="1"`},
 		"windows-1252": {[]byte("<?xml version='1.0' encoding='windows-1252'?><a x=\"\x80\" yy=\"1\"/>"), "€", `yy="1"`},
 		"utf-16le":     {utf16le, "é", "y\x00y\x00=\x00\"\x001\x00\"\x00"},
 		"utf-16be":     {utf16be, "é", "\x00y\x00y\x00=\x00\"\x001\x00\""},
@@ -170,14 +228,14 @@ func TestEncodings(t *testing.T) {
 		if got := d.Root.Attrs[1].Span.Text(); got != tt.text {
 			t.Errorf("%s: span holds %q, want %q", name, got, tt.text)
 		}
-		if d.Root.XML == nil || d.Root.XML.SelectAttrValue("x", "") != tt.value {
+		if _, list := d.Tree(); len(list) != 1 || list[0].SelectAttrValue("x", "") != tt.value {
 			t.Errorf("%s: no etree element", name)
 		}
 	}
 }
 
 func TestLinear(t *testing.T) {
-	for _, unit := range []string{"<a b='", "<Realm>", "</x>", "<!DOCTYPE [", "&", "<a{{", "<%", "<a b=\"\n<"} {
+	for _, unit := range []string{"<a b='", "<Realm>", "</x>", "<!DOCTYPE [", "&", "<a{{", "<%", "<a b=\"\n<", "<!DOCTYPE a [x>", "<!DOCTYPE a [<!--", "<!---- ", "<![CDATA[]]", "<a b='&x ", "<?x "} {
 		start := time.Now()
 		Parse(diag.NewFile("f", []byte("<Server>"+strings.Repeat(unit, 200_000))))
 		if d := time.Since(start); d > 10*time.Second {
@@ -208,14 +266,17 @@ func same(t *testing.T, d *Document) {
 		}
 	}
 	var got []string
+	_, list := d.Tree()
+	n := 0
 	d.Root.Walk(func(e *Element) bool {
 		got = append(got, e.Local())
 		for _, a := range e.Attrs {
 			got = append(got, localName(a.Name)+"="+a.Value)
 		}
-		if e.XML == nil || e.XML.Tag != e.Local() || len(e.XML.Attr) != len(e.Attrs) {
+		if x := list[n]; x.Tag != e.Local() || len(x.Attr) != len(e.Attrs) {
 			t.Errorf("element %s has another etree element", e.Name)
 		}
+		n++
 		return true
 	})
 	blank := strings.NewReplacer("\n", " ", "\t", " ", "\r", " ")
@@ -263,7 +324,7 @@ func FuzzParse(f *testing.F) {
 					t.Fatalf("name span %q of %q", a.NameSpan.Text(), a.Name)
 				}
 			}
-			return e.XML != nil || e.Name == ""
+			return true
 		})
 		if d.WellFormed && len(diags) == 0 && !bytes.Contains(data, []byte("encoding")) && !bytes.ContainsAny(data[:min(2, len(data))], "\x00\xFF\xFE") && !bytes.Contains(data, []byte("<!")) {
 			same(t, d)

@@ -19,13 +19,20 @@ type PropertyValue struct {
 const maxProperties = 100_000
 
 // Properties reads a Java properties file (java.util.Properties.load): of a key
-// that stands twice the last value counts. Bytes are taken as UTF-8 where they
-// are, else as ISO-8859-1. A malformed \uXXXX is reported as T006.
+// that stands twice the last value counts. Bytes are ISO-8859-1, as Java has it
+// for every properties file of Tomcat. A malformed \uXXXX is reported as T006, and
+// so are more properties than are read.
 func Properties(f *diag.File) (map[string]PropertyValue, diag.List) {
 	props := map[string]PropertyValue{}
 	var diags diag.List
 	data := f.Data
-	for i := 0; i < len(data) && len(props) < maxProperties; {
+	bad := func(start, end int, message string) {
+		if len(diags) < maxFindings {
+			diags.Add(diag.Diagnostic{ID: "T006", Name: "bad-value", Severity: diag.Error, Confidence: diag.Certain,
+				Span: diag.At(f, start, end), Message: message})
+		}
+	}
+	for i := 0; i < len(data); {
 		for i < len(data) && (isSpace(data[i]) || data[i] == '\f') {
 			i++
 		}
@@ -36,6 +43,10 @@ func Properties(f *diag.File) (map[string]PropertyValue, diag.List) {
 			for i < len(data) && data[i] != '\n' && data[i] != '\r' {
 				i++
 			}
+			continue
+		}
+		if n := continuation(data, i); n > i {
+			i = n // a line of nothing but a continuation begins no property
 			continue
 		}
 		start := i
@@ -50,14 +61,27 @@ func Properties(f *diag.File) (map[string]PropertyValue, diag.List) {
 		}
 		value, end, ok2 := propertyWord(data, i, false)
 		i = end
-		at := diag.At(f, start, end)
 		if !ok1 || !ok2 {
-			diags.Add(diag.Diagnostic{ID: "T006", Name: "bad-value", Severity: diag.Error, Confidence: diag.Certain,
-				Span: at, Message: "malformed \\uXXXX; Java does not read this file"})
+			bad(start, end, "malformed \\uXXXX; Java does not read this file")
 		}
-		props[key] = PropertyValue{Value: value, KeySpan: diag.At(f, start, sep), Span: at}
+		if _, ok := props[key]; !ok && len(props) >= maxProperties {
+			bad(start, end, "more than "+strconv.Itoa(maxProperties)+" properties; the rest is not read")
+			break
+		}
+		props[key] = PropertyValue{Value: value, KeySpan: diag.At(f, start, sep), Span: diag.At(f, start, end)}
 	}
 	return props, diags
+}
+
+// continuation returns the offset behind the backslash and line end at i, else i.
+func continuation(data []byte, i int) int {
+	switch rest := string(data[i:min(i+3, len(data))]); {
+	case rest == "\\\r\n":
+		return i + 3
+	case strings.HasPrefix(rest, "\\\r"), strings.HasPrefix(rest, "\\\n"):
+		return i + 2
+	}
+	return i
 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\f' }
@@ -72,7 +96,7 @@ func propertyWord(data []byte, i int, key bool) (word string, end int, ok bool) 
 			break
 		}
 		if c != '\\' {
-			out.WriteByte(c)
+			out.WriteRune(rune(c))
 			i++
 			continue
 		}
@@ -106,10 +130,10 @@ func propertyWord(data []byte, i int, key bool) (word string, end int, ok bool) 
 				ok = false
 			}
 		default:
-			out.WriteByte(c)
+			out.WriteRune(rune(c))
 		}
 	}
-	return validUTF8(out.String()), i, ok
+	return out.String(), i, ok
 }
 
 // unicodeEscape reads the four digits behind \u, and a second escape when the
@@ -133,15 +157,4 @@ func unicodeEscape(data []byte, i int) (rune, int, bool) {
 		}
 	}
 	return r, i, true
-}
-
-func validUTF8(s string) string {
-	if strings.ToValidUTF8(s, "") == s {
-		return s
-	}
-	var out strings.Builder
-	for i := range len(s) {
-		out.WriteRune(rune(s[i]))
-	}
-	return out.String()
 }

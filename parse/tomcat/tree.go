@@ -2,9 +2,9 @@
 // web.xml, tomcat-users.xml, catalina.properties) with the exact place of every
 // element and attribute, and lowers them to the model.
 //
-// A scanner of this package walks the bytes and knows where everything stands;
-// the tree for queries is an etree document: the n-th start tag of the scanner
-// is the n-th etree element. Broken XML is reported at the tag that is to blame
+// A scanner of this package walks the bytes and knows where everything stands.
+// [Document.Tree] gives an etree document for queries: the n-th start tag of the
+// scanner is the n-th etree element. Broken XML is reported at the tag that is to blame
 // and still gives a tree, closed with what is known about the nesting of
 // Tomcat's elements. Nothing outside the given bytes is read, except the external
 // entities for which [ParseWith] is given an [Opener].
@@ -14,20 +14,25 @@ import (
 	"strings"
 
 	"clowder/parse/diag"
-
-	"github.com/beevik/etree"
 )
 
 // Document is one XML file. It is not changed after [Parse]; reading it from
 // many goroutines is safe.
 type Document struct {
 	File       *diag.File
-	XML        *etree.Document
 	Root       *Element // never nil; has no name when the file holds no element
 	WellFormed bool     // no syntax error was found
 	Template   bool     // the file holds <% %> or {{ }} and is no configuration yet
 	Comments   []Comment
 	Included   []*diag.File // of external entities, in the order of reading
+
+	// Stop is where an XML parser gives up, as Tomcat's does, with the line that
+	// it would name; invalid when it does not.
+	Stop diag.Span
+
+	text     []byte            // of the file, in UTF-8
+	entities map[string]string // of the DOCTYPE
+	roots    []*Element        // more than one only in broken files
 }
 
 // Comment is one XML comment.
@@ -47,9 +52,7 @@ type Element struct {
 	Children   []*Element
 	Parent     *Element
 	Text       string // character data directly inside, entities resolved
-	XML        *etree.Element
 
-	text     []byte
 	closed   bool // the scanner found its own end tag
 	reported bool // a finding about this tag was made
 }
@@ -126,4 +129,31 @@ func (d *Document) Kind() Kind {
 		return Users
 	}
 	return Unknown
+}
+
+// Bytes prints the tree: every tag from its own place, and between two of them
+// what stands there in the file. For an untouched document that is the file, byte
+// for byte. What an entity stands for is printed as its reference.
+func (d *Document) Bytes() []byte {
+	out := make([]byte, 0, len(d.File.Data))
+	at := int32(0)
+	put := func(s diag.Span) {
+		if s.File == d.File && s.Start >= at {
+			out = append(out, d.File.Data[at:s.Start]...)
+			out = append(out, d.File.Data[s.Start:s.End]...)
+			at = s.End
+		}
+	}
+	var element func(e *Element)
+	element = func(e *Element) {
+		put(e.Tag)
+		for _, c := range e.Children {
+			element(c)
+		}
+		put(e.End)
+	}
+	for _, r := range d.roots {
+		element(r)
+	}
+	return append(out, d.File.Data[at:]...)
 }

@@ -23,12 +23,12 @@ type headerRule struct {
 func newHeaderRule(m *model.HeaderRule) (*headerRule, error) {
 	r := &headerRule{m: m, action: strings.ToLower(m.Action.V), value: m.Value.V}
 	if strings.HasPrefix(r.action, "edit") {
-		pattern, with, _ := strings.Cut(r.value, " ")
-		re, err := compile(strings.Trim(pattern, `"`))
+		pattern, with := m.Edit()
+		re, err := compile(pattern)
 		if err != nil {
 			return nil, err
 		}
-		r.re, r.with = re, strings.Trim(with, `"`)
+		r.re, r.with = re, with
 	}
 	return r, nil
 }
