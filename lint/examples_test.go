@@ -1,6 +1,7 @@
 package lint_test
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,13 +17,26 @@ import (
 // lintText lints one file of the given name with declared current versions.
 func lintText(t *testing.T, name, text string, declared bool) diag.List {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	o := parse.Options{Paths: []string{path}}
+	o := parse.Options{}
 	if declared {
 		o.HTTPD, o.Tomcat = "2.4", map[string]string{"": "10.1"}
+	}
+	return lintFiles(t, []lint.ExampleFile{{Name: name, Text: text}}, o)
+}
+
+// lintFiles writes the files below a new folder and lints them as one setup.
+func lintFiles(t *testing.T, files []lint.ExampleFile, o parse.Options) diag.List {
+	t.Helper()
+	dir := t.TempDir()
+	for _, f := range files {
+		path := filepath.Join(dir, filepath.FromSlash(f.Name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(f.Text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		o.Paths = append(o.Paths, path)
 	}
 	r, err := parse.Load(o)
 	if err != nil {
@@ -35,23 +49,19 @@ func has(list diag.List, id string) bool {
 	return slices.ContainsFunc(list, func(d diag.Diagnostic) bool { return d.ID == id })
 }
 
-// TestExamplesOfOneFile lints the examples of the rules that need one file only;
-// those of X rules are in testdata/cases.
-func TestExamplesOfOneFile(t *testing.T) {
+// TestExamples lints the examples of all rules: the bad one is found, the good
+// one is not. The meta rules' examples are about comments.
+func TestExamples(t *testing.T) {
 	for _, r := range rules.All {
-		name := map[byte]string{'H': "httpd.conf", 'T': "server.xml"}[r.ID[0]]
-		if name == "" {
+		if r.ID[0] == 'C' {
 			continue
 		}
 		t.Run(r.ID, func(t *testing.T) {
-			bad, good := r.Doc.Bad, r.Doc.Good
-			if r.ID == "T001" {
-				bad, good = "<Server>"+bad+"</Server>", "<Server>"+good+"</Server>"
-			}
-			if !has(lintText(t, name, bad, true), r.ID) {
+			o := parse.Options{HTTPD: cmp.Or(r.Doc.HTTPD, "2.4"), Tomcat: map[string]string{"": cmp.Or(r.Doc.Tomcat, "10.1")}}
+			if !has(lintFiles(t, r.Example(r.Doc.Bad), o), r.ID) {
 				t.Error("the bad example is not found")
 			}
-			for _, d := range lintText(t, name, good, true) {
+			for _, d := range lintFiles(t, r.Example(r.Doc.Good), o) {
 				if d.ID == r.ID {
 					t.Errorf("the good example is found: %s", d.Message)
 				}

@@ -62,8 +62,18 @@ func (r *Rule) Explain(f Format) string {
 	section("What", r.Doc.What, false)
 	section("Why", r.Doc.Why, false)
 	section("How to fix", r.Doc.Fix, false)
-	section("Bad", r.Doc.Bad, true)
-	section("Good", r.Doc.Good, true)
+	examples := func(title, text string) {
+		files := r.Example(text)
+		if len(files) < 2 {
+			section(title, strings.TrimRight(files[0].Text, "\n"), true)
+			return
+		}
+		for _, x := range files {
+			section(title+", "+x.Name, strings.TrimRight(x.Text, "\n"), true)
+		}
+	}
+	examples("Bad", r.Doc.Bad)
+	examples("Good", r.Doc.Good)
 	section("Notes", r.Doc.Notes, false)
 	section("Source", r.Doc.Source, false)
 	return b.String()

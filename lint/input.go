@@ -4,7 +4,9 @@ import (
 	"strings"
 
 	"clowder/parse/diag"
+	"clowder/parse/httpd"
 	"clowder/parse/model"
+	"clowder/parse/tomcat"
 )
 
 // Input is what the rules look at: the model, and the trees it was lowered from.
@@ -19,6 +21,13 @@ type Input struct {
 	Broken map[*diag.File]bool // has H001 or T001: X rules are silent about it
 
 	Directives []Directive // in force, of all front ends, in order
+
+	// The trees that the model was lowered from, for rules about spelling and for
+	// what the model does not hold. Configs is parallel to Setup.FrontEnds, nil for
+	// one that did not come from httpd files; Docs are all XML files.
+	Configs []*httpd.Config
+	Docs    []*tomcat.Document
+	Tomcat  map[*model.Node]*tomcat.Document // the server.xml of each node
 }
 
 // facts is what all rules of one run share.
@@ -82,4 +91,5 @@ type Directive struct {
 	FrontEnd *model.FrontEnd
 	Name     string
 	Span     diag.Span
+	Node     *httpd.Node // with its arguments and the sections around it
 }

@@ -11,6 +11,7 @@ func NewInput(r *parse.Result) *Input {
 	in := &Input{
 		Setup: r.Setup, Files: r.Setup.Files, Diags: r.Diags,
 		HTTPDDeclared: r.HTTPDDeclared, TomcatDeclared: r.TomcatDeclared, Broken: r.Broken,
+		Configs: r.HTTPD, Docs: r.Docs, Tomcat: r.Tomcat,
 	}
 	for i, cfg := range r.HTTPD {
 		if cfg != nil && i < len(r.Setup.FrontEnds) {
@@ -26,7 +27,7 @@ func (in *Input) addDirectives(nodes []*httpd.Node, fe *model.FrontEnd) {
 			return false
 		}
 		if n.Kind == httpd.Directive || n.Kind == httpd.Section {
-			in.Directives = append(in.Directives, Directive{FrontEnd: fe, Name: n.Name, Span: n.Span})
+			in.Directives = append(in.Directives, Directive{FrontEnd: fe, Name: n.Name, Span: n.Span, Node: n})
 		}
 		return true
 	})

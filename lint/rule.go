@@ -18,8 +18,10 @@ type Doc struct {
 	What   string // one or two sentences: what is found
 	Why    string // what the servers do with it and whom it hurts
 	Fix    string // what to do
-	Bad    string // a piece of configuration that triggers the rule
+	Bad    string // configuration that triggers the rule; see [Example]
 	Good   string // the same, right
+	HTTPD  string // httpd version that the examples are for; empty: 2.4
+	Tomcat string // Tomcat version that the examples are for; empty: 10.1
 	Notes  string // when the rule keeps silent, and what lowers its level
 	Source string // manual page, source file or observation it rests on
 }
