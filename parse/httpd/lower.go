@@ -22,7 +22,7 @@ func Lower(c *Config) (*model.FrontEnd, []model.Unmapped, diag.List) {
 		f.At = diag.At(c.Files[0], 0, 0)
 		f.Main.At = f.At
 	}
-	l := &lowerer{c: c, f: f, foreign: c.hasForeignModule()}
+	l := &lowerer{c: c, f: f, foreign: c.hasForeignModule(), left: c.left}
 	l.nodes(c.Nodes, &scope{srv: f.Main})
 	for _, t := range l.templates {
 		if !t.used {
@@ -41,6 +41,7 @@ type lowerer struct {
 	tagged   map[*model.Balancer]bool // defined by a <Proxy> tag
 
 	balancers map[balancerKey]*model.Balancer
+	indexes   map[any]*workerIndex // of long lists, by their server or balancer
 
 	health    map[*model.Server]*healthNames
 	templates []*template // of all servers
@@ -48,6 +49,8 @@ type lowerer struct {
 	providers  map[string]bool // of <AuthzProviderAlias>
 	authnAlias bool            // there is an <AuthnProviderAlias>
 	foreign    bool            // a module that is not httpd's is loaded
+	left       budget          // for the model
+	full       bool            // nothing is left
 	around     around
 	aside      int // inside sections that the model does not hold
 }
@@ -72,6 +75,9 @@ func (s *scope) inLocation() bool {
 
 func (l *lowerer) nodes(nodes []*Node, s *scope) {
 	for _, n := range nodes {
+		if !l.room(n) {
+			return
+		}
 		if n.Kind == Section {
 			l.section(n, s)
 			continue
@@ -88,6 +94,19 @@ func (l *lowerer) nodes(nodes []*Node, s *scope) {
 			l.skip(n)
 		}
 	}
+}
+
+// room takes the memory for what the model holds of a node, without what is in
+// it. When that is more than the configuration explains it is a finding, and
+// nothing more is taken into the model.
+func (l *lowerer) room(n *Node) bool {
+	if !l.full && !l.left.take(modelBytes(n)) {
+		if l.full = true; l.left.told {
+			return false // said when the files were read
+		}
+		l.report("H001", "httpd-syntax", n.Span, "the configuration makes more servers, sections, balancers and members than its size explains; what follows was not taken into the model")
+	}
+	return !l.full
 }
 
 // skip lists a directive, or a section with all that stands in it, as not held by
@@ -115,7 +134,11 @@ func (l *lowerer) skipIn(n *Node, where string) {
 // unheld lists something as not held by the model.
 func (l *lowerer) unheld(at diag.Span, what string) {
 	if l.aside == 0 {
-		l.unmapped = append(l.unmapped, model.Unmapped{Span: at, What: what})
+		if l.left.take(unmappedBytes + len(what)) {
+			l.unmapped = append(l.unmapped, model.Unmapped{Span: at, What: what})
+		} else {
+			l.left.left = 0 // reported with the next node
+		}
 	}
 }
 
