@@ -44,7 +44,7 @@ var metaReason = &Rule{
 }
 
 var metaUnknown = &Rule{
-	ID: "C003", Name: "unknown-rule-in-ignore", Severity: diag.Warning, Confidence: diag.Certain, Category: Linting,
+	ID: "C003", Name: "unknown-rule-in-ignore", Severity: diag.Error, Confidence: diag.Certain, Category: Linting,
 	Versions: Versions{Text: "all"},
 	Doc: Doc{
 		What:   "A clowder:ignore comment names no rule, or one that does not exist.",
@@ -52,13 +52,28 @@ var metaUnknown = &Rule{
 		Fix:    "Name the rules by ID or name, separated by commas.",
 		Bad:    "# clowder:ignore H5O3 -- internal",
 		Good:   "# clowder:ignore H503 -- internal",
-		Notes:  "A comment without any rule is an error.",
+		Notes:  "A comment without any rule is found as well. Cannot be ignored itself.",
 		Source: "as require-specific in nolintlint",
 	},
 }
 
+var metaNotRecognised = &Rule{
+	ID: "C004", Name: "file-not-recognised", Severity: diag.Warning, Confidence: diag.Certain, Category: Linting,
+	Versions: Versions{Text: "all"},
+	Doc: Doc{
+		What:   "A file was named that is neither an httpd configuration nor a file of Tomcat.",
+		Why:    "It was not read: what stands in it is not checked.",
+		Fix:    "Name the right file, or leave it out.",
+		Bad:    "clowder lint notes.xml",
+		Good:   "clowder lint server.xml",
+		Source: "clowder",
+	},
+}
+
 // Meta returns the rules about linting itself; their findings come from [Run].
-func Meta() []*Rule { return []*Rule{metaInternal, metaUnused, metaReason, metaUnknown} }
+func Meta() []*Rule {
+	return []*Rule{metaInternal, metaUnused, metaReason, metaUnknown, metaNotRecognised}
+}
 
 func (r *Rule) finding(at diag.Span, msg string) diag.Diagnostic {
 	return diag.Diagnostic{ID: r.ID, Name: r.Name, Severity: r.Severity, Confidence: r.Confidence, Span: at, Message: msg}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"clowder/parse/diag"
 )
@@ -21,6 +22,23 @@ type Options struct {
 	// MinConfidence hides weaker findings. Zero hides Possible ones below Error.
 	MinConfidence diag.Confidence
 	MinSeverity   diag.Severity // hides weaker levels; zero shows all
+
+	NoInline bool         // comments in the files do not ignore anything
+	Ignores  []PathIgnore // of clowder.toml
+	Now      time.Time    // for [PathIgnore.Until]; zero: the ignores do not end
+}
+
+// Result is what a run found.
+type Result struct {
+	Findings   diag.List
+	Suppressed []Suppressed // ignored by comments or clowder.toml
+}
+
+// Suppressed is a finding that somebody ignores.
+type Suppressed struct {
+	diag.Diagnostic
+	InSource bool   // by a comment, else by clowder.toml
+	Reason   string // as given; may be empty
 }
 
 // Matches reports whether the reference names the rule.
@@ -47,7 +65,10 @@ func find(rules []*Rule, ref string) *Rule {
 // Run checks the input with the rules of the options and returns the findings,
 // those of the parsers included, ordered by file, offset and ID. Rules run in
 // parallel; one that panics becomes a finding of its own and the others go on.
-func Run(in *Input, o Options) diag.List {
+func Run(in *Input, o Options) diag.List { return Check(in, o).Findings }
+
+// Check is [Run] that also tells what was ignored.
+func Check(in *Input, o Options) Result {
 	f := newFacts(in)
 	passes := make([]*Pass, len(o.Rules))
 	jobs := make(chan int)
@@ -75,10 +96,11 @@ func Run(in *Input, o Options) diag.List {
 			found.Add(d)
 		}
 	}
-	found = suppress(found, f, &o)
-	found = o.level(found)
-	found.Sort(in.Files)
-	return found
+	r := suppress(found, f, &o)
+	r.byPath(&o)
+	r.Findings = o.level(r.Findings)
+	r.Findings.Sort(in.Files)
+	return r
 }
 
 // run calls the check; a panic in it is turned into a finding.

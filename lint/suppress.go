@@ -13,6 +13,7 @@ import (
 type ignore struct {
 	rule     *Rule
 	at       diag.Span // the rule's name inside the comment
+	reason   string
 	from, to int32
 	used     bool
 }
@@ -22,14 +23,14 @@ var ignoreMark = []byte("clowder:ignore")
 // maxIgnores bounds how many comments of one file are looked at.
 const maxIgnores = 10000
 
-// suppress removes the findings that comments in the files ignore, and adds the
-// findings about these comments. A finding of an X rule is also removed by a
+// suppress takes the findings out that comments in the files ignore, and adds the
+// findings about these comments. A finding of an X rule is also ignored by a
 // comment at one of its related places.
-func suppress(list diag.List, f *facts, o *Options) diag.List {
+func suppress(list diag.List, f *facts, o *Options) Result {
 	byFile := map[*diag.File][]*ignore{}
 	var meta diag.List
 	for _, file := range f.Files {
-		if !bytes.Contains(file.Data, ignoreMark) {
+		if o.NoInline || !bytes.Contains(file.Data, ignoreMark) {
 			continue
 		}
 		s := &ignoreScanner{file: file, rules: o.Rules}
@@ -38,27 +39,31 @@ func suppress(list diag.List, f *facts, o *Options) diag.List {
 		meta = append(meta, s.diags...)
 	}
 	if len(byFile) == 0 {
-		return list
+		return Result{Findings: list}
 	}
-	covered := func(id string, at diag.Span) bool {
-		hit := false
+	covered := func(id string, at diag.Span) (by *ignore) {
 		for _, ig := range byFile[at.File] {
 			if ig.rule.ID == id && at.Start >= ig.from && at.Start < ig.to {
-				ig.used, hit = true, true
+				ig.used, by = true, ig
 			}
 		}
-		return hit
+		return by
 	}
+	var suppressed []Suppressed
 	out := list[:0]
 	for _, d := range list {
-		hit := covered(d.ID, d.Span)
+		by := covered(d.ID, d.Span)
 		if strings.HasPrefix(d.ID, "X") {
 			for _, r := range d.Related {
-				hit = covered(d.ID, r.Span) || hit
+				if ig := covered(d.ID, r.Span); ig != nil {
+					by = ig
+				}
 			}
 		}
-		if !hit {
+		if by == nil {
 			out = append(out, d)
+		} else {
+			suppressed = append(suppressed, Suppressed{d, true, by.reason})
 		}
 	}
 	for _, file := range f.Files {
@@ -73,7 +78,7 @@ func suppress(list diag.List, f *facts, o *Options) diag.List {
 			out = append(out, d)
 		}
 	}
-	return out
+	return Result{out, suppressed}
 }
 
 // ignoreScanner reads the clowder:ignore comments of one file.
@@ -248,7 +253,11 @@ func (s *ignoreScanner) comment(from, to int, dashes bool) []*ignore {
 		s.end(got, from)
 		return nil
 	}
-	if len(got) > 0 && strings.TrimSpace(reason) == "" {
+	reason = strings.TrimSpace(reason)
+	for _, ig := range got {
+		ig.reason = reason
+	}
+	if len(got) > 0 && reason == "" {
 		s.diags.Add(metaReason.finding(at, "this comment gives no reason; write `reason: ...` behind the rules"))
 	}
 	s.found = append(s.found, got...)

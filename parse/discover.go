@@ -53,8 +53,19 @@ var (
 // gather turns the paths of the command line into inputs: files as given,
 // directories searched. Order: clowder.toml, httpd root files, then the files of
 // Tomcat by path. remarks say what was seen and left out.
-func gather(paths []string) (inputs []input, remarks []string, err error) {
+func gather(paths []string, overlay map[string][]byte) (inputs []input, remarks []string, err error) {
+	defer func() {
+		for i := range inputs {
+			if data, ok := overlay[inputs[i].path]; ok {
+				inputs[i].data = data
+			}
+		}
+	}()
 	for _, p := range paths {
+		if data, ok := overlay[p]; ok {
+			inputs = append(inputs, input{path: p, kind: classify(p, data), data: data})
+			continue
+		}
 		st, err := os.Stat(p)
 		if err != nil {
 			return nil, nil, err

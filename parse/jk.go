@@ -15,7 +15,12 @@ import (
 // jk adds what mod_jk's directives say to a front end that httpd.Lower made, and
 // takes the directives that are in the model now off the list of the others.
 func (l *loader) jk(front *model.FrontEnd, cfg *httpd.Config) {
-	res := jk.Lower(front, cfg, jk.Options{Root: l.o.Root, Env: os.LookupEnv, Open: openRegular})
+	res := jk.Lower(front, cfg, jk.Options{Root: l.o.Root, Env: os.LookupEnv, Open: func(name string) ([]byte, error) {
+		if data, ok := l.o.Overlay[name]; ok {
+			return data, nil
+		}
+		return openRegular(name)
+	}})
 	s := l.r.Setup
 	ends := map[diag.Span]bool{} // the list may hold spans without their indent
 	for at := range res.Mapped {

@@ -25,7 +25,21 @@ type Options struct {
 	HTTPD   string            // version of httpd, "" unknown
 	Tomcat  map[string]string // version by node name; "" is for all nodes
 	Hosts   map[string]string // address of the machine by node name or file
-	Read    func(bytes int)   // told the size of each file of httpd before it is parsed; may be nil
+
+	// Overlay replaces the content of files, by the name under which they are
+	// read; a path of Paths may be there only.
+	Overlay map[string][]byte
+
+	// Config names the clowder.toml to use, or "none"; empty: the one that a search
+	// finds.
+	Config string
+
+	// OnHost says that this is the server's own machine: files of modules must exist.
+	OnHost bool
+
+	// Read is told the size of each file of httpd before it is parsed, of one that
+	// is included again not once more; it may be nil.
+	Read func(bytes int)
 }
 
 // Result is one setup and all that was read for it.
@@ -46,9 +60,14 @@ type Result struct {
 
 // Load reads the paths of the options as one setup.
 func Load(o Options) (*Result, error) {
-	inputs, remarks, err := gather(o.Paths)
+	inputs, remarks, err := gather(o.Paths, o.Overlay)
 	if err != nil {
 		return nil, err
+	}
+	if o.Config != "" {
+		if inputs, err = configured(inputs, o.Config); err != nil {
+			return nil, err
+		}
 	}
 	r := &Result{
 		Remarks: remarks,
@@ -62,6 +81,44 @@ func Load(o Options) (*Result, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// Settings reads only the clowder.toml that [Load] would use for the paths; no
+// document when there is none. config is as [Options.Config].
+func Settings(paths []string, config string) (*native.Doc, diag.List, error) {
+	inputs, _, err := gather(paths, nil)
+	if err == nil && config != "" {
+		inputs, err = configured(inputs, config)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, in := range inputs {
+		if in.kind == ClowderTOML {
+			doc, diags := native.Parse(diag.NewFile(in.path, in.data))
+			return doc, diags, nil
+		}
+	}
+	return nil, nil, nil
+}
+
+// configured replaces the clowder.toml files by the named one.
+func configured(inputs []input, config string) ([]input, error) {
+	var out []input
+	for _, in := range inputs {
+		if in.kind != ClowderTOML {
+			out = append(out, in)
+		}
+	}
+	if config == "none" {
+		return out, nil
+	}
+	in, err := readInput(config)
+	if err != nil {
+		return nil, err
+	}
+	in.kind = ClowderTOML
+	return append([]input{in}, out...), nil
 }
 
 type loader struct {
@@ -128,6 +185,19 @@ func (l *loader) file(in input) {
 // native reports whether the setup came from clowder.toml; legacy files are then left alone.
 func (l *loader) native() bool { return l.r.Native != nil && l.r.Native.Setup != nil }
 
+// open reads files of httpd, those of the overlay from there.
+func (l *loader) open() func(string) ([]byte, error) {
+	if len(l.o.Overlay) == 0 {
+		return nil
+	}
+	return func(name string) ([]byte, error) {
+		if data, ok := l.o.Overlay[name]; ok {
+			return data, nil
+		}
+		return httpd.ReadFile(name)
+	}
+}
+
 func (l *loader) add(diags diag.List) {
 	l.r.Diags = append(l.r.Diags, diags...)
 	for _, d := range diags {
@@ -153,7 +223,8 @@ func (l *loader) toml(f *diag.File) {
 
 // httpd reads a root file; name is that of clowder.toml, else "".
 func (l *loader) httpd(f *diag.File, name string) {
-	cfg, diags := httpd.Load(f, httpd.Options{Defines: l.o.Defines, Env: environment(f.Name), Root: l.o.Root, Version: l.o.HTTPD, Read: l.o.Read})
+	cfg, diags := httpd.Load(f, httpd.Options{Defines: l.o.Defines, Env: environment(f.Name), Root: l.o.Root, Version: l.o.HTTPD,
+		OnHost: l.o.OnHost, Open: l.open(), Read: l.o.Read})
 	checked := make(chan diag.List, 1)
 	go func() { checked <- httpd.Check(cfg) }() // reads only, as Lower does
 	front, unmapped, more := httpd.Lower(cfg)

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"text/tabwriter"
 
 	"clowder/lint"
 	"clowder/lint/rules"
@@ -39,35 +37,4 @@ func (c *explainCmd) Run(a *app) error {
 	}
 	_, err := fmt.Fprint(a.stdout, text)
 	return err
-}
-
-type rulesCmd struct {
-	Format string `enum:"text,json" default:"text" help:"Form: ${enum}."`
-}
-
-// Run lists the rules.
-func (c *rulesCmd) Run(a *app) error {
-	if c.Format == "json" {
-		type entry struct {
-			ID         string `json:"id"`
-			Name       string `json:"name"`
-			Severity   string `json:"severity"`
-			Confidence string `json:"confidence"`
-			Category   string `json:"category"`
-			Versions   string `json:"versions"`
-			Fixable    bool   `json:"fixable"`
-		}
-		var list []entry
-		for _, r := range rules.All {
-			list = append(list, entry{r.ID, r.Name, r.Severity.String(), r.Confidence.String(), string(r.Category), r.Versions.Text, r.Fixable})
-		}
-		enc := json.NewEncoder(a.stdout)
-		enc.SetIndent("", "  ")
-		return enc.Encode(list)
-	}
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	for _, r := range rules.All {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.ID, r.Name, r.Severity, r.Versions.Text)
-	}
-	return w.Flush()
 }

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"os"
+	"slices"
 	"strings"
 
 	"clowder/lint"
@@ -18,21 +22,35 @@ type inputFlags struct {
 	Host    []string `name:"host" placeholder:"NODE=ADDRESS" sep:"none" help:"Machine that a node, or the httpd of a file, runs on. Repeatable."`
 	Define  []string `short:"D" name:"define" placeholder:"NAME" sep:"none" help:"Set a name as httpd -D does. Repeatable."`
 	RootDir string   `name:"root" placeholder:"DIR" help:"Put before absolute paths in Include and ServerRoot: for a copied /etc."`
+	Stdin   string   `name:"stdin-filename" placeholder:"NAME" help:"Name of what is read from standard input, given as the path -."`
+	Config  string   `name:"config" placeholder:"FILE|none" help:"Settings from this clowder.toml, or from none, in place of the one beside the files."`
+
+	OnHost  bool              `kong:"-"`
+	overlay map[string][]byte // contents of files, for fixes and standard input
+	read    func(bytes int)   // told the size of each file; see [boundMemory]
 }
 
-// load reads the setup.
-func (f *inputFlags) load() (*parse.Result, error) { return f.loadWith(parse.Options{}) }
-
-// loadBounded reads the setup for a command that ends soon behind it, with a
-// limit for the memory; see [boundMemory].
-func (f *inputFlags) loadBounded() (*parse.Result, error) {
-	return f.loadWith(parse.Options{Read: boundMemory()})
-}
-
-func (f *inputFlags) loadWith(o parse.Options) (*parse.Result, error) {
-	o.Paths, o.Root, o.Defines, o.HTTPD = f.Paths, f.RootDir, f.Define, f.HTTPD
+// load reads the setup. When the context ends before, it returns at once with the
+// context's error; the reading is left to itself, for the process ends then.
+func (f *inputFlags) load(ctx context.Context) (*parse.Result, error) {
+	o := parse.Options{Paths: f.Paths, Root: f.RootDir, Defines: f.Define, HTTPD: f.HTTPD, OnHost: f.OnHost, Config: f.Config, Overlay: f.overlay, Read: f.read}
 	if len(o.Paths) == 0 {
 		o.Paths = []string{"."}
+	}
+	if i := slices.Index(o.Paths, "-"); i >= 0 {
+		if f.Stdin == "" {
+			return nil, usage("standard input needs a name: --stdin-filename httpd.conf")
+		}
+		if f.overlay == nil {
+			data, err := io.ReadAll(io.LimitReader(os.Stdin, maxStdin+1))
+			if err != nil || len(data) > maxStdin {
+				return nil, fmt.Errorf("standard input: more than %d MiB, or unreadable: %v", maxStdin>>20, err)
+			}
+			f.overlay = map[string][]byte{f.Stdin: data}
+			o.Overlay = f.overlay
+		}
+		o.Paths = slices.Clone(o.Paths)
+		o.Paths[i] = f.Stdin
 	}
 	var err error
 	if o.Tomcat, err = pairs("--tomcat", f.Tomcat, true); err != nil {
@@ -41,20 +59,49 @@ func (f *inputFlags) loadWith(o parse.Options) (*parse.Result, error) {
 	if o.Hosts, err = pairs("--host", f.Host, false); err != nil {
 		return nil, err
 	}
-	r, err := parse.Load(o)
+	var r *parse.Result
+	err = interruptible(ctx, func() error {
+		var err error
+		r, err = parse.Load(o)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	if len(r.UnusedNames) > 0 {
 		return nil, usage("%s", strings.Join(r.UnusedNames, "\n"))
 	}
-	for _, d := range r.Diags {
-		if strings.HasPrefix(d.ID, "C1") && d.Severity == diag.Error {
-			return nil, codeError{exitUsage, fmt.Errorf("%s: %s [%s %s]", d.Span, d.Message, d.ID, d.Name)}
-		}
+	if err := badConfig(r.Diags); err != nil {
+		return nil, err
 	}
 	return r, nil
 }
+
+// interruptible runs work that takes no notice of a context; it returns without
+// waiting for it when the context ends.
+func interruptible(ctx context.Context, work func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// badConfig makes an error of the first mistake in a clowder.toml.
+func badConfig(diags diag.List) error {
+	for _, d := range diags {
+		if strings.HasPrefix(d.ID, "C1") && d.Severity == diag.Error {
+			return codeError{exitUsage, fmt.Errorf("%s: %s [%s %s]", d.Span, d.Message, d.ID, d.Name)}
+		}
+	}
+	return nil
+}
+
+// maxStdin bounds what is read from standard input, in bytes.
+const maxStdin = 64 << 20
 
 // pairs reads NAME=VALUE words; with bare allowed, VALUE alone gets the name "".
 func pairs(flag string, words []string, bare bool) (map[string]string, error) {

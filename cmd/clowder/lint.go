@@ -16,49 +16,108 @@ import (
 )
 
 type lintCmd struct {
-	inputFlags    `embed:""`
-	Format        []string `default:"text" sep:"none" placeholder:"FORMAT[=FILE]" help:"Form of the report: ${formats}. Repeatable."`
-	FailOn        string   `name:"fail-on" placeholder:"LEVEL" help:"Lowest level that makes the exit code 1: error, warning, info or never (default warning)."`
-	Only          string   `placeholder:"syntax" help:"Check only this: syntax (what httpd -t and an XML parser see)."`
-	Enable        []string `placeholder:"RULE" help:"Check only these rules, by ID, name or beginning of IDs. Repeatable."`
-	Disable       []string `placeholder:"RULE" help:"Leave out these rules. Repeatable."`
-	MinSeverity   string   `name:"min-severity" enum:"info,warning,error" default:"info" help:"Hide weaker findings: ${enum}."`
-	MinConfidence string   `name:"min-confidence" enum:"default,possible,likely,certain" default:"default" help:"Hide less sure findings: ${enum}."`
-	Color         string   `enum:"auto,always,never" default:"auto" help:"Colour: ${enum}."`
-	Quiet         bool     `short:"q" help:"No summary."`
-	Verbose       bool     `short:"v" help:"Say what was read and assumed."`
+	inputFlags      `embed:""`
+	Format          []string `default:"text" sep:"none" placeholder:"FORMAT[=FILE]" help:"Form of the report: ${formats}, or auto. Repeatable."`
+	Only            string   `placeholder:"syntax" help:"Check only this: syntax (what httpd -t and an XML parser see)."`
+	OnHost          bool     `name:"on-host" help:"This is the server's own machine: files that LoadModule names must exist."`
+	ruleFlags       `embed:""`
+	MinSeverity     string `name:"min-severity" enum:"info,warning,error" default:"info" help:"Hide weaker findings: ${enum}."`
+	NoInlineIgnores bool   `name:"no-inline-ignores" help:"Comments clowder:ignore in the files count for nothing."`
+	baselineFlags   `embed:""`
+	Fix             fixMode `placeholder:"safe" help:"Mend what can be mended in the files: --fix or --fix=safe, or --fix=suggested for all that is offered."`
+	Diff            bool    `help:"Print the fixes as a patch in place of writing them; exit code 1 when there are any."`
+	Color           string  `enum:"auto,always,never" default:"auto" help:"Colour: ${enum}."`
+	Quiet           bool    `short:"q" help:"No summary."`
+	Verbose         bool    `short:"v" help:"Say what was read and assumed."`
 }
 
 // Run lints; the exit code is 1 when a finding is at or above --fail-on.
 func (c *lintCmd) Run(a *app) error {
-	r, err := c.loadBounded()
+	c.inputFlags.OnHost = c.OnHost
+	if err := c.checkFlags(); err != nil {
+		return err
+	}
+	c.read = boundMemory()
+	r, err := c.load(a.ctx)
 	if err != nil {
 		return err
 	}
-	o, failOn, err := c.options(r)
+	settings, err := c.settings(r.Native)
 	if err != nil {
 		return err
 	}
+	o, failOn := settings.options(r)
+	o.NoInline = c.NoInlineIgnores
+	o.MinSeverity, _ = diag.ParseSeverity(c.MinSeverity)
 	if c.Verbose {
 		c.tellInputs(a.stderr, r)
 	}
-	var found diag.List
-	if c.Only == "syntax" {
-		found = syntaxOnly(r)
-	} else {
-		found = check(r, o)
+	var in *lint.Input
+	var result lint.Result
+	err = interruptible(a.ctx, func() error {
+		in = lint.NewInput(r)
+		result = c.check(r, in, o)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	rep := report.Report{Findings: found, Files: r.Setup.Files, Rules: rules.All, Version: version()}
+	if c.Fix != "" || c.Diff {
+		fixed, err := c.mend(a, result.Findings, o)
+		if err != nil || c.Diff {
+			return err
+		}
+		if r, in = fixed.r, fixed.in; true {
+			result = fixed.result
+		}
+	}
+	remark := ""
+	if result.Findings, remark, err = c.apply(result.Findings, in, r); err != nil {
+		return err
+	}
+	if c.NewFrom != "" {
+		if result.Findings, err = c.newFrom(a.ctx, result.Findings, in, o); err != nil {
+			return err
+		}
+	}
+	rep := report.Report{Findings: result.Findings, Suppressed: result.Suppressed, Files: r.Setup.Files, Rules: rules.All, Version: version(),
+		Prints: lint.NewFingerprints(in)}
 	if err := c.write(a, rep); err != nil {
 		return err
 	}
 	if !c.Quiet {
-		fmt.Fprintln(a.stderr, summary(found, len(r.Setup.Files)))
+		text := summary(result.Findings, len(r.Setup.Files))
+		if remark != "" {
+			text += ", " + remark
+		}
+		fmt.Fprintln(a.stderr, text)
 	}
-	if failOn != 0 && found.Worst() >= failOn {
+	if failOn != 0 && result.Findings.Worst() >= failOn {
 		return exit(exitFindings)
 	}
 	return nil
+}
+
+// checkFlags finds what does not go together.
+func (c *lintCmd) checkFlags() error {
+	switch {
+	case c.Only != "" && c.Only != "syntax":
+		return usage("--only %s: the only choice is syntax", c.Only)
+	case c.Fix != "" && c.Fix != "safe" && c.Fix != "suggested":
+		return usage("--fix=%s: want safe or suggested", c.Fix)
+	case c.Only != "" && (c.Fix != "" || c.Diff):
+		return usage("--only syntax and --fix do not go together")
+	case c.WriteBaseline != "" && (c.Baseline != "" || c.PruneBaseline || c.NewFrom != ""):
+		return usage("--write-baseline does not go together with --baseline, --prune-baseline and --new-from")
+	}
+	return nil
+}
+
+func (c *lintCmd) check(r *parse.Result, in *lint.Input, o lint.Options) lint.Result {
+	if c.Only == "syntax" {
+		return lint.Result{Findings: syntaxOnly(r)}
+	}
+	return lint.Check(in, o)
 }
 
 // syntaxOnly gives what httpd -t and an XML parser would say, without running the
@@ -73,55 +132,12 @@ func syntaxOnly(r *parse.Result) diag.List {
 	var out diag.List
 	for _, d := range all {
 		switch d.ID {
-		case "H001", "H002", "H003", "H004", "H005", "H006", "H007", "H010", "T001":
+		case "H001", "H002", "H003", "H004", "H005", "H006", "H007", "H010", "H108", "T001":
 			out = append(out, d)
 		}
 	}
 	out.Sort(r.Setup.Files)
 	return out
-}
-
-// options joins flags and clowder.toml; flags win.
-func (c *lintCmd) options(r *parse.Result) (lint.Options, diag.Severity, error) {
-	o := lint.Options{Rules: rules.All, Select: c.Enable, Disable: c.Disable}
-	fail := c.FailOn
-	if n := r.Native; n != nil {
-		for _, d := range n.Settings.Lint.Disable {
-			o.Disable = append(o.Disable, d.V)
-		}
-		o.Severity = map[string]diag.Severity{}
-		for rule, level := range n.Settings.Lint.Severity {
-			s, ok := diag.ParseSeverity(level.V)
-			if !ok {
-				return o, 0, usage("%s: severity of %s must be error, warning or info, not %q", level.Span, rule, level.V)
-			}
-			o.Severity[rule] = s
-		}
-		if fail == "" {
-			fail = n.Settings.Lint.FailOn.V
-		}
-	}
-	for _, ref := range append(append([]string{}, c.Enable...), c.Disable...) {
-		if err := knownRule(ref); err != nil {
-			return o, 0, err
-		}
-	}
-	if c.Only != "" && c.Only != "syntax" {
-		return o, 0, usage("--only %s: the only choice is syntax", c.Only)
-	}
-	o.MinSeverity, _ = diag.ParseSeverity(c.MinSeverity)
-	o.MinConfidence, _ = diag.ParseConfidence(c.MinConfidence)
-	switch fail {
-	case "":
-		return o, diag.Warning, nil
-	case "never":
-		return o, 0, nil
-	}
-	s, ok := diag.ParseSeverity(fail)
-	if !ok {
-		return o, 0, usage("--fail-on %s: want error, warning, info or never", fail)
-	}
-	return o, s, nil
 }
 
 func knownRule(ref string) error {
@@ -159,6 +175,11 @@ func (c *lintCmd) write(a *app, rep report.Report) error {
 	stdout := 0
 	for _, spec := range c.Format {
 		name, file, toFile := strings.Cut(spec, "=")
+		if name == "auto" {
+			if name = "text"; os.Getenv("GITHUB_ACTIONS") == "true" {
+				name = "github"
+			}
+		}
 		f, ok := findFormat(name)
 		if !ok {
 			return usage("--format %s: want one of %s", name, formatNames())
@@ -168,12 +189,13 @@ func (c *lintCmd) write(a *app, rep report.Report) error {
 				return usage("two formats cannot share standard output: write one as --format %s=FILE", name)
 			}
 			rep.Color = useColor(c.Color, a.stdout)
+			rep.Links = rep.Color && hyperlinks(a.stdout)
 			if err := f.Write(a.stdout, rep); err != nil {
 				return err
 			}
 			continue
 		}
-		rep.Color = false
+		rep.Color, rep.Links = false, false
 		if err := writeReport(file, f, rep); err != nil {
 			return err
 		}

@@ -6,6 +6,9 @@ package report
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"clowder/lint"
 	"clowder/parse/diag"
@@ -18,7 +21,20 @@ type Report struct {
 	Rules    []*lint.Rule // the table, for formats that carry help
 	Version  string       // of clowder
 	Color    bool         // text only: use terminal colours
+	Links    bool         // text only: file names lead to the files (OSC 8)
 	Brief    bool         // text only: first lines alone, without the source
+
+	Suppressed []lint.Suppressed  // ignored by comments or clowder.toml
+	Prints     *lint.Fingerprints // identities of findings; nil: made of what the findings say
+}
+
+// print returns the identity of a finding.
+func (r *Report) print(d *diag.Diagnostic) string {
+	p := r.Prints
+	if p == nil {
+		p = &lint.Fingerprints{}
+	}
+	return p.Of(d)
 }
 
 // Format is one output format.
@@ -34,6 +50,9 @@ var Formats = []Format{
 	{"ndjson", NDJSON},
 	{"github", GitHub},
 	{"sarif", SARIF},
+	{"gitlab", GitLab},
+	{"checkstyle", Checkstyle},
+	{"junit", JUnit},
 }
 
 // Write writes the report in the named format.
@@ -53,6 +72,18 @@ func fixable(d *diag.Diagnostic) bool {
 		}
 	}
 	return false
+}
+
+// relativeName is the file's name relative to this folder, with slashes, where
+// it is below it.
+func relativeName(s diag.Span) string {
+	name := fileName(s)
+	if dir, err := os.Getwd(); err == nil && filepath.IsAbs(name) {
+		if rel, err := filepath.Rel(dir, name); err == nil && !strings.HasPrefix(rel, "..") {
+			name = rel
+		}
+	}
+	return strings.TrimPrefix(filepath.ToSlash(name), "./")
 }
 
 func fileName(s diag.Span) string {

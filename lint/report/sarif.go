@@ -21,11 +21,11 @@ func SARIF(w io.Writer, r Report) error {
 		rules = append(rules, sarifRuleOf(rule))
 	}
 	results := []sarifResult{}
-	for i := range r.Findings {
-		d := &r.Findings[i]
+	add := func(d *diag.Diagnostic, suppressions []sarifSuppression) {
 		res := sarifResult{
 			RuleID: d.ID, Level: sarifLevel(d.Severity), Rank: sarifRank(d.Confidence),
-			Message: sarifText{Text: d.Message},
+			Message: sarifText{Text: d.Message}, Suppressions: suppressions,
+			Prints: map[string]string{"clowder/v1": r.print(d)}, Fixes: sarifFixes(d),
 		}
 		if n, ok := index[d.ID]; ok {
 			res.RuleIndex = &n
@@ -39,6 +39,17 @@ func SARIF(w io.Writer, r Report) error {
 			}
 		}
 		results = append(results, res)
+	}
+	for i := range r.Findings {
+		add(&r.Findings[i], nil)
+	}
+	for i := range r.Suppressed {
+		s := &r.Suppressed[i]
+		kind := "external"
+		if s.InSource {
+			kind = "inSource"
+		}
+		add(&s.Diagnostic, []sarifSuppression{{kind, s.Reason}})
 	}
 	log := sarifLog{
 		Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0",
@@ -100,6 +111,65 @@ type sarifResult struct {
 	Message   sarifText       `json:"message"`
 	Locations []sarifLocation `json:"locations,omitempty"`
 	Related   []sarifLocation `json:"relatedLocations,omitempty"`
+
+	Prints       map[string]string  `json:"partialFingerprints,omitempty"`
+	Fixes        []sarifFix         `json:"fixes,omitempty"`
+	Suppressions []sarifSuppression `json:"suppressions,omitempty"`
+}
+
+type sarifSuppression struct {
+	Kind          string `json:"kind"`
+	Justification string `json:"justification,omitempty"`
+}
+
+type sarifFix struct {
+	Description sarifText     `json:"description"`
+	Changes     []sarifChange `json:"artifactChanges"`
+}
+
+type sarifChange struct {
+	Artifact     sarifArtifact      `json:"artifactLocation"`
+	Replacements []sarifReplacement `json:"replacements"`
+}
+
+type sarifReplacement struct {
+	Deleted  sarifRegion `json:"deletedRegion"`
+	Inserted *sarifText  `json:"insertedContent,omitempty"`
+}
+
+// sarifFixes gives the safe fixes; the others need a person.
+func sarifFixes(d *diag.Diagnostic) []sarifFix {
+	var out []sarifFix
+	for _, f := range d.Fixes {
+		if !f.Safe || len(f.Edits) == 0 {
+			continue
+		}
+		x := sarifFix{Description: sarifText{Text: f.Message}}
+		at := map[string]int{}
+		for _, e := range f.Edits {
+			name := e.Span.File.Name
+			i, ok := at[name]
+			if !ok {
+				i = len(x.Changes)
+				at[name] = i
+				x.Changes = append(x.Changes, sarifChange{Artifact: sarifArtifact{fileURI(name)}})
+			}
+			r := sarifReplacement{Deleted: sarifRegionOf(e.Span)}
+			if e.New != "" {
+				r.Inserted = &sarifText{Text: e.New}
+			}
+			x.Changes[i].Replacements = append(x.Changes[i].Replacements, r)
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func sarifRegionOf(s diag.Span) sarifRegion {
+	return sarifRegion{
+		StartLine: s.Begin().Line, StartColumn: s.File.RuneColumn(int(s.Start)),
+		EndLine: s.Finish().Line, EndColumn: s.File.RuneColumn(int(s.End)),
+	}
 }
 
 type sarifLocation struct {
@@ -146,10 +216,7 @@ func sarifPlace(s diag.Span, message string) sarifLocation {
 	f := s.File
 	l := sarifLocation{Physical: sarifPhysical{
 		Artifact: sarifArtifact{fileURI(f.Name)},
-		Region: sarifRegion{
-			StartLine: s.Begin().Line, StartColumn: f.RuneColumn(int(s.Start)),
-			EndLine: s.Finish().Line, EndColumn: f.RuneColumn(int(s.End)),
-		},
+		Region:   sarifRegionOf(s),
 	}}
 	if message != "" {
 		l.Message = &sarifText{Text: message}

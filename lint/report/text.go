@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net/url"
+	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
@@ -30,7 +32,7 @@ const maxSnippet = 160
 // related places with theirs, and a hint.
 func Text(w io.Writer, r Report) error {
 	b := bufio.NewWriter(w)
-	t := &textWriter{Writer: b, color: r.Color}
+	t := &textWriter{Writer: b, color: r.Color, links: r.Links}
 	for i := range r.Findings {
 		d := &r.Findings[i]
 		t.head(d)
@@ -39,7 +41,7 @@ func Text(w io.Writer, r Report) error {
 		}
 		t.snippet(d.Span, severityColor(d.Severity))
 		for _, rel := range d.Related {
-			fmt.Fprintf(b, "  %s %s\n", t.paint(blue, rel.Span.String()+":"), rel.Message)
+			fmt.Fprintf(b, "  %s %s\n", t.paint(blue, t.place(rel.Span)), rel.Message)
 			t.snippet(rel.Span, blue)
 		}
 		if d.Detail != "" {
@@ -60,6 +62,21 @@ func Text(w io.Writer, r Report) error {
 type textWriter struct {
 	*bufio.Writer
 	color bool
+	links bool
+}
+
+// place prints a place, as a link to its file where the terminal can do that.
+func (t *textWriter) place(s diag.Span) string {
+	text := s.String() + ":"
+	if !t.links || s.File == nil {
+		return text
+	}
+	abs, err := filepath.Abs(s.File.Name)
+	if err != nil {
+		return text
+	}
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), Fragment: fmt.Sprintf("L%d", s.Begin().Line)}
+	return "\x1b]8;;" + u.String() + "\x1b\\" + text + "\x1b]8;;\x1b\\"
 }
 
 func (t *textWriter) paint(color, s string) string {
@@ -82,7 +99,7 @@ func severityColor(s diag.Severity) string {
 func (t *textWriter) head(d *diag.Diagnostic) {
 	place := ""
 	if d.Span.IsValid() {
-		place = d.Span.String() + ": "
+		place = t.place(d.Span) + " "
 	}
 	fmt.Fprintf(t, "%s%s %s: %s\n", t.paint(bold, place), t.paint(severityColor(d.Severity), d.Severity.String()),
 		t.paint(bold, d.ID+" "+d.Name), oneLine(d.Message))

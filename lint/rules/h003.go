@@ -45,7 +45,7 @@ var directiveModuleNotLoaded = &lint.Rule{
 	},
 	Check: func(p *lint.Pass) {
 		said := map[*model.FrontEnd]map[string]bool{}
-		for _, d := range p.Directives {
+		for d := range p.Directives {
 			fe := d.FrontEnd
 			if len(fe.Modules) == 0 {
 				continue

@@ -100,7 +100,7 @@ type loader struct {
 // Every mistake is reported, and the one at which httpd stops is among them.
 func Load(f *diag.File, o Options) (*Config, diag.List) {
 	if o.Open == nil {
-		o.Open = readFile
+		o.Open = ReadFile
 	}
 	if o.ReadDir == nil {
 		o.ReadDir = os.ReadDir
@@ -256,7 +256,9 @@ func (l *loader) missingAngles(nodes []*Node) {
 	})
 }
 
-func readFile(name string) ([]byte, error) {
+// ReadFile reads a regular file of at most 64 MiB; it is the default of
+// [Options.Open].
+func ReadFile(name string) ([]byte, error) {
 	if st, err := os.Stat(name); err == nil && (st.Size() > maxFileBytes || !st.Mode().IsRegular()) {
 		return nil, fmt.Errorf("%s: not a regular file of at most %d bytes", name, maxFileBytes)
 	}

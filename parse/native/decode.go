@@ -56,6 +56,16 @@ type LintSettings struct {
 	Enable   []model.String
 	Severity map[string]model.String
 	FailOn   model.String
+	Ignore   []Ignore
+	Baseline model.String // file, relative to the clowder.toml
+
+	MinConfidence model.String
+}
+
+// Ignore is one [[lint.ignore]].
+type Ignore struct {
+	At                        diag.Span
+	Rule, Path, Reason, Until model.String
 }
 
 // MaxSize is the largest clowder.toml that is read, in bytes.
@@ -178,14 +188,63 @@ func (d *decoder) lint(tree map[string]any) {
 				l.Enable = list
 			}
 		case "fail_on":
-			if v, ok := m[k].(string); ok {
-				l.FailOn = model.Is(v, d.keys[path].Value)
-			} else {
-				d.wrongType(path, "a string")
-			}
+			d.text(path, m[k], &l.FailOn)
+		case "baseline":
+			d.text(path, m[k], &l.Baseline)
+		case "min_confidence":
+			d.text(path, m[k], &l.MinConfidence)
+		case "ignore":
+			d.ignores(path, m[k], l)
 		default:
-			d.unknown(path, k, []string{"disable", "enable", "fail_on", "severity"})
+			d.unknown(path, k, []string{"disable", "enable", "fail_on", "severity", "ignore", "baseline", "min_confidence"})
 		}
+	}
+}
+
+func (d *decoder) text(path string, raw any, v *model.String) {
+	if s, ok := raw.(string); ok {
+		*v = model.Is(s, d.keys[path].Value)
+	} else {
+		d.wrongType(path, "a string")
+	}
+}
+
+// ignores reads the tables [[lint.ignore]]; rule and reason are required.
+func (d *decoder) ignores(path string, raw any, l *LintSettings) {
+	list, ok := raw.([]map[string]any)
+	if !ok {
+		d.wrongType(path, "a list of tables, written [[lint.ignore]]")
+		return
+	}
+	for i, m := range list {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		ig := Ignore{At: d.keys[at].Key}
+		for _, k := range d.ordered(at, m) {
+			key := join(at, k)
+			switch k {
+			case "rule":
+				d.text(key, m[k], &ig.Rule)
+			case "path":
+				d.text(key, m[k], &ig.Path)
+			case "reason":
+				d.text(key, m[k], &ig.Reason)
+			case "until":
+				if t, ok := m[k].(time.Time); ok {
+					ig.Until = model.Is(t.Format(time.DateOnly), d.keys[key].Value)
+				} else {
+					d.text(key, m[k], &ig.Until)
+				}
+				if _, err := time.Parse(time.DateOnly, ig.Until.V); err != nil && ig.Until.V != "" {
+					d.add("C103", "wrong-type", ig.Until.Span, "`until` must be a day, such as 2027-03-01")
+				}
+			default:
+				d.unknown(key, k, []string{"rule", "path", "reason", "until"})
+			}
+		}
+		if ig.Rule.V == "" || ig.Reason.V == "" {
+			d.add("C103", "wrong-type", ig.At, "[[lint.ignore]] needs a rule and a reason")
+		}
+		l.Ignore = append(l.Ignore, ig)
 	}
 }
 
