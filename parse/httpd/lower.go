@@ -100,7 +100,7 @@ func (l *lowerer) nodes(nodes []*Node, s *scope) {
 // it. When that is more than the configuration explains it is a finding, and
 // nothing more is taken into the model.
 func (l *lowerer) room(n *Node) bool {
-	if !l.full && !l.left.take(modelBytes(n)) {
+	if !l.full && (l.left.left == 0 || !l.left.take(modelBytes(n))) {
 		if l.full = true; l.left.told {
 			return false // said when the files were read
 		}
@@ -114,7 +114,7 @@ func (l *lowerer) room(n *Node) bool {
 func (l *lowerer) skip(n *Node) { l.skipIn(n, "") }
 
 func (l *lowerer) skipIn(n *Node, where string) {
-	if l.aside > 0 {
+	if l.aside > 0 || l.left.left == 0 {
 		return // listed with the section around it
 	}
 	what := n.Name
@@ -125,7 +125,7 @@ func (l *lowerer) skipIn(n *Node, where string) {
 	if len(n.Children) == 0 {
 		return
 	}
-	where = " in <" + n.Name + ">"
+	where = " in <" + n.Name[:min(len(n.Name), 100)] + ">"
 	for _, c := range n.Children {
 		l.skipIn(c, where)
 	}

@@ -146,7 +146,7 @@ func (p *parser) match() {
 			if stack = append(stack, n); len(stack) == maxNesting+1 {
 				p.tell(n.Span, fmt.Sprintf("sections are nested more than %d deep; what is deeper was not read as sections", maxNesting))
 			}
-			open[n.key()]++
+			open[strings.ToLower(n.Name)]++
 			continue
 		}
 		key := strings.ToLower(tag)
@@ -156,8 +156,9 @@ func (p *parser) match() {
 		for done := false; !done; {
 			top := stack[len(stack)-1]
 			stack = stack[:len(stack)-1]
-			open[top.key()]--
-			if done = top.key() == key; done {
+			name := strings.ToLower(top.Name)
+			open[name]--
+			if done = name == key; done {
 				n.Parent = top
 			} else {
 				top.unclosed = true

@@ -108,13 +108,19 @@ func (n *Node) command() *command {
 	return n.word.directive
 }
 
-// key returns the name in lower case.
+// key returns the name in lower case; of one that is too long to be known, as it is.
 func (n *Node) key() string {
 	if n.word != nil {
 		return n.word.key
 	}
+	if len(n.Name) > longestName {
+		return n.Name // no known name is so long
+	}
 	return strings.ToLower(n.Name)
 }
+
+// longestName is more than the length of any name that a module knows.
+const longestName = 100
 
 // Arg is one word of a directive's arguments.
 type Arg struct {
