@@ -90,6 +90,7 @@ type loader struct {
 
 	root    *diag.File
 	cache   map[string]*diag.File // the files read, by name
+	looked  map[string]bool       // the files that were searched for LoadModule
 	counted map[string]bool       // the files whose size the budget knows
 	made    nodeList              // nodes made by expanding, and their arguments
 	args    argList
@@ -150,7 +151,7 @@ func newLoader(f *diag.File, o Options) *loader {
 	}
 	return &loader{o: o, c: &Config{ServerRoot: dir, Modules: set{}, version: o.Version}, vars: map[string]string{}, defined: map[string]bool{},
 		macros: map[string]*macro{}, taken: map[diag.Span]bool{}, warned: map[string]bool{}, budget: newBudget(),
-		root: f, cache: map[string]*diag.File{}, counted: map[string]bool{}}
+		root: f, cache: map[string]*diag.File{}, counted: map[string]bool{}, looked: map[string]bool{}}
 }
 
 // start sets what is there before the first line is read.
@@ -511,6 +512,10 @@ func (l *loader) findsLoadModule(nodes []*Node, depth int) bool {
 		case depth < 2 && len(n.Args) == 1 && (n.Is("Include") || n.Is("IncludeOptional")) && !strings.Contains(n.Arg(0), "${"):
 			files, _ := l.resolve(n.Arg(0))
 			for _, name := range files {
+				if l.looked[name] || len(l.looked) >= maxFiles {
+					continue
+				}
+				l.looked[name] = true
 				if data, err := l.o.Open(name); err == nil && strings.Contains(strings.ToLower(string(data)), "loadmodule") {
 					t, _ := Parse(diag.NewFile(name, data))
 					found = found || l.findsLoadModule(t.Nodes, depth+1)
