@@ -17,7 +17,7 @@ import (
 // hostile input reaches.
 const (
 	maxIncludeDepth = 128
-	maxFiles        = 5000
+	maxFiles        = 4000
 	maxFileBytes    = 64 << 20
 	maxModules      = 20000 // names; httpd itself loads no more than some hundred modules
 	maxMacroDepth   = 64
