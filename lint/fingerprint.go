@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+	"sync"
 
 	"clowder/parse/diag"
 	"clowder/parse/httpd"
@@ -17,43 +18,66 @@ import (
 // layout, and of the names of what is around it. No line number takes part, no
 // secret does, and the file's name does not.
 type Fingerprints struct {
-	places map[*diag.File][]place
+	trees  map[*diag.File]*httpd.Tree
+	docs   []*tomcat.Document
+	once   sync.Once
+	places map[*diag.File][]place // of the elements of docs
 }
 
-// place is a directive, section or element with its surroundings.
+// place is an element with its surroundings.
 type place struct {
 	start, end int32
 	text       string
 }
 
-// NewFingerprints indexes the files of the input.
+// NewFingerprints makes ready for the files of the input.
 func NewFingerprints(in *Input) *Fingerprints {
-	f := &Fingerprints{places: map[*diag.File][]place{}}
+	f := &Fingerprints{docs: in.Docs, trees: map[*diag.File]*httpd.Tree{}}
 	for _, c := range in.Configs {
 		if c == nil {
 			continue
 		}
 		for _, t := range c.Trees {
-			f.httpd(t.Nodes, "")
+			f.trees[t.File] = t
 		}
 	}
-	for _, d := range in.Docs {
+	return f
+}
+
+// index notes the elements of all documents.
+func (f *Fingerprints) index() {
+	f.places = map[*diag.File][]place{}
+	for _, d := range f.docs {
 		f.xml(d.Root, "")
 	}
 	for _, list := range f.places {
 		sort.SliceStable(list, func(i, j int) bool { return list[i].start < list[j].start })
 	}
-	return f
 }
 
-func (f *Fingerprints) httpd(nodes []*httpd.Node, around string) {
-	for _, n := range nodes {
-		if n.Kind != httpd.Directive && n.Kind != httpd.Section {
-			continue
+// directive returns the text of the last directive or section that begins at or
+// before the place, with what is around it, when the place is in it.
+func directive(nodes []*httpd.Node, at int32) (text string, ok bool) {
+	var around strings.Builder
+	var last *httpd.Node
+	for {
+		i := sort.Search(len(nodes), func(i int) bool { return nodes[i].Span.Start > at }) - 1
+		for i >= 0 && nodes[i].Kind != httpd.Directive && nodes[i].Kind != httpd.Section {
+			i--
 		}
-		f.places[n.Span.File] = append(f.places[n.Span.File], place{n.Span.Start, n.Span.End, around + normal(n.Span.Text())})
-		f.httpd(n.Children, around+strings.ToLower(n.Name)+">")
+		if i < 0 {
+			break
+		}
+		if last != nil {
+			around.WriteString(strings.ToLower(last.Name) + ">")
+		}
+		last = nodes[i]
+		nodes = last.Children
 	}
+	if last == nil || at > last.Span.End {
+		return "", false
+	}
+	return around.String() + normal(last.Span.Text()), true
 }
 
 func (f *Fingerprints) xml(e *tomcat.Element, around string) {
@@ -77,14 +101,27 @@ func normal(s string) string {
 func (f *Fingerprints) Of(d *diag.Diagnostic) string {
 	text := ""
 	if s := d.Span; s.File != nil {
-		list := f.places[s.File]
-		i := sort.Search(len(list), func(i int) bool { return list[i].start > s.Start }) - 1
-		if i >= 0 && s.Start <= list[i].end {
-			text = list[i].text
+		var ok bool
+		if t := f.trees[s.File]; t != nil {
+			text, ok = directive(t.Nodes, s.Start)
 		} else {
+			text, ok = f.element(s)
+		}
+		if !ok {
 			text = normal(s.File.LineText(s.Begin().Line))
 		}
 	}
 	sum := sha256.Sum256([]byte(d.ID + "\x00" + text))
 	return hex.EncodeToString(sum[:16])
+}
+
+// element returns the text of the element at the place.
+func (f *Fingerprints) element(at diag.Span) (text string, ok bool) {
+	f.once.Do(f.index)
+	list := f.places[at.File]
+	i := sort.Search(len(list), func(i int) bool { return list[i].start > at.Start }) - 1
+	if i < 0 || at.Start > list[i].end {
+		return "", false
+	}
+	return list[i].text, true
 }

@@ -26,8 +26,6 @@ type Input struct {
 
 	Broken map[*diag.File]bool // has H001 or T001: X rules are silent about it
 
-	Directives []Directive // in force, of all front ends, in order
-
 	// The trees that the model was lowered from, for rules about spelling and for
 	// what the model does not hold. Configs is parallel to Setup.FrontEnds, nil for
 	// one that did not come from httpd files; Docs are all XML files.

@@ -3,7 +3,6 @@ package lint
 import (
 	"clowder/parse"
 	"clowder/parse/httpd"
-	"clowder/parse/model"
 )
 
 // NewInput makes the input of a run from what parse.Load read.
@@ -19,22 +18,28 @@ func NewInput(r *parse.Result) *Input {
 			in.Features[f.V] = true
 		}
 	}
-	for i, cfg := range r.HTTPD {
-		if cfg != nil && i < len(r.Setup.FrontEnds) {
-			in.addDirectives(cfg.Nodes, r.Setup.FrontEnds[i])
-		}
-	}
 	return in
 }
 
-func (in *Input) addDirectives(nodes []*httpd.Node, fe *model.FrontEnd) {
-	httpd.Walk(nodes, func(n *httpd.Node) bool {
-		if n.Skipped {
-			return false
+// Directives gives the directives and sections of all front ends, expanded, in
+// the order of the files; what is inside a section follows it.
+func (in *Input) Directives(yield func(Directive) bool) {
+	for i, cfg := range in.Configs {
+		if cfg == nil || i >= len(in.Setup.FrontEnds) {
+			continue
 		}
-		if n.Kind == httpd.Directive || n.Kind == httpd.Section {
-			in.Directives = append(in.Directives, Directive{FrontEnd: fe, Name: n.Name, Span: n.Span, Node: n})
+		more := true
+		httpd.Walk(cfg.Nodes, func(n *httpd.Node) bool {
+			if n.Skipped || !more {
+				return false
+			}
+			if n.Kind == httpd.Directive || n.Kind == httpd.Section {
+				more = yield(Directive{FrontEnd: in.Setup.FrontEnds[i], Name: n.Name, Span: n.Span, Node: n})
+			}
+			return more
+		})
+		if !more {
+			return
 		}
-		return true
-	})
+	}
 }

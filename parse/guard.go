@@ -21,26 +21,39 @@ var fileSections = map[string]bool{"directory": true, "directorymatch": true, "f
 // markGuards finds what the model does not hold although it restricts access, so
 // that nobody runs the setup more open than httpd would.
 func markGuards(cfg *httpd.Config, unmapped []model.Unmapped) {
-	nodes := map[model.Unmapped]*httpd.Node{}
-	httpd.Walk(cfg.Nodes, func(n *httpd.Node) bool {
-		nodes[model.Unmapped{Span: n.Span}] = n
-		return true
-	})
-	listed := map[*httpd.Node]bool{}
-	for _, u := range unmapped {
-		listed[nodes[model.Unmapped{Span: u.Span}]] = true
+	if len(unmapped) == 0 {
+		return
 	}
+	type place struct {
+		n       *httpd.Node
+		inFiles bool // in a section of files
+	}
+	nodes := make(map[diag.Span]place, len(unmapped))
+	for _, u := range unmapped {
+		nodes[u.Span] = place{}
+	}
+	listed := map[*httpd.Node]bool{} // sections
+	var walk func(list []*httpd.Node, inFiles bool)
+	walk = func(list []*httpd.Node, inFiles bool) {
+		for _, n := range list {
+			in := inFiles || fileSections[strings.ToLower(n.Name)]
+			if _, ok := nodes[n.Span]; ok {
+				nodes[n.Span] = place{n, in}
+				if n.Kind == httpd.Section {
+					listed[n] = true
+				}
+			}
+			walk(n.Children, in)
+		}
+	}
+	walk(cfg.Nodes, false)
 	for i := range unmapped {
-		n := nodes[model.Unmapped{Span: unmapped[i].Span}]
+		p := nodes[unmapped[i].Span]
 		trimIndent(&unmapped[i].Span)
-		if n == nil || n.Parent != nil && listed[n.Parent] || !restricts(n) {
+		if p.n == nil || listed[p.n.Parent] || !restricts(p.n) {
 			continue // the section around it stands for it
 		}
-		if inFileSection(n) {
-			unmapped[i].FileGuard = true
-		} else {
-			unmapped[i].Guard = true
-		}
+		unmapped[i].FileGuard, unmapped[i].Guard = p.inFiles, !p.inFiles
 	}
 }
 
@@ -72,13 +85,4 @@ func restricts(n *httpd.Node) bool {
 		return !found
 	})
 	return found
-}
-
-func inFileSection(n *httpd.Node) bool {
-	for ; n != nil; n = n.Parent {
-		if fileSections[strings.ToLower(n.Name)] {
-			return true
-		}
-	}
-	return false
 }

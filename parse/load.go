@@ -36,6 +36,10 @@ type Options struct {
 
 	// OnHost says that this is the server's own machine: files of modules must exist.
 	OnHost bool
+
+	// Read is told the size of each file of httpd before it is parsed, of one that
+	// is included again not once more; it may be nil.
+	Read func(bytes int)
 }
 
 // Result is one setup and all that was read for it.
@@ -232,11 +236,13 @@ func (l *loader) toml(f *diag.File) {
 // httpd reads a root file; name is that of clowder.toml, else "".
 func (l *loader) httpd(f *diag.File, name string) {
 	cfg, diags := httpd.Load(f, httpd.Options{Defines: l.o.Defines, Env: environment(f.Name), Root: l.o.Root, Version: l.o.HTTPD,
-		OnHost: l.o.OnHost, Open: l.open()})
+		OnHost: l.o.OnHost, Open: l.open(), Read: l.o.Read})
+	checked := make(chan diag.List, 1)
+	go func() { checked <- httpd.Check(cfg) }() // reads only, as Lower does
 	front, unmapped, more := httpd.Lower(cfg)
 	l.add(diags)
 	l.add(more)
-	l.add(httpd.Check(cfg))
+	l.add(<-checked)
 	markGuards(cfg, unmapped)
 	s := l.r.Setup
 	s.Files = append(s.Files, cfg.Files...)

@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -84,7 +85,7 @@ const maxArchive = 512 << 20
 
 // newFrom lints the files as they were in the revision and returns the findings
 // that were not there.
-func (c *lintCmd) newFrom(found diag.List, in *lint.Input, o lint.Options) (diag.List, error) {
+func (c *lintCmd) newFrom(ctx context.Context, found diag.List, in *lint.Input, o lint.Options) (diag.List, error) {
 	paths := c.Paths
 	if len(paths) == 0 {
 		paths = []string{"."}
@@ -130,7 +131,10 @@ func (c *lintCmd) newFrom(found diag.List, in *lint.Input, o lint.Options) (diag
 	if len(before.Paths) == 0 {
 		return found, nil
 	}
-	r, err := before.load()
+	r, err := before.load(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if err != nil {
 		return found, nil // what was there could not be read: all is new
 	}

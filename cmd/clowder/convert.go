@@ -27,7 +27,7 @@ func (c *convertCmd) Run(a *app) error {
 	if !ok {
 		return usage("--to %s: there is no such target; the targets are: %s", c.To, strings.Join(render.Names(), ", "))
 	}
-	r, err := c.load()
+	r, err := c.load(a.ctx)
 	if err != nil {
 		return err
 	}

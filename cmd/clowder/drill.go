@@ -22,7 +22,7 @@ type drillCmd struct {
 
 // Run rehearses a failover; exit code 1 when anything was lost.
 func (c *drillCmd) Run(a *app) error {
-	r, err := c.load()
+	r, err := c.load(a.ctx)
 	if err != nil {
 		return err
 	}

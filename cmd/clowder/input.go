@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -26,11 +27,13 @@ type inputFlags struct {
 
 	OnHost  bool              `kong:"-"`
 	overlay map[string][]byte // contents of files, for fixes and standard input
+	read    func(bytes int)   // told the size of each file; see [boundMemory]
 }
 
-// load reads the setup.
-func (f *inputFlags) load() (*parse.Result, error) {
-	o := parse.Options{Paths: f.Paths, Root: f.RootDir, Defines: f.Define, HTTPD: f.HTTPD, OnHost: f.OnHost, Config: f.Config, Overlay: f.overlay}
+// load reads the setup. When the context ends before, it returns at once with the
+// context's error; the reading is left to itself, for the process ends then.
+func (f *inputFlags) load(ctx context.Context) (*parse.Result, error) {
+	o := parse.Options{Paths: f.Paths, Root: f.RootDir, Defines: f.Define, HTTPD: f.HTTPD, OnHost: f.OnHost, Config: f.Config, Overlay: f.overlay, Read: f.read}
 	if len(o.Paths) == 0 {
 		o.Paths = []string{"."}
 	}
@@ -56,7 +59,12 @@ func (f *inputFlags) load() (*parse.Result, error) {
 	if o.Hosts, err = pairs("--host", f.Host, false); err != nil {
 		return nil, err
 	}
-	r, err := parse.Load(o)
+	var r *parse.Result
+	err = interruptible(ctx, func() error {
+		var err error
+		r, err = parse.Load(o)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +75,19 @@ func (f *inputFlags) load() (*parse.Result, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// interruptible runs work that takes no notice of a context; it returns without
+// waiting for it when the context ends.
+func interruptible(ctx context.Context, work func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // badConfig makes an error of the first mistake in a clowder.toml.

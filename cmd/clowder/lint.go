@@ -37,7 +37,8 @@ func (c *lintCmd) Run(a *app) error {
 	if err := c.checkFlags(); err != nil {
 		return err
 	}
-	r, err := c.load()
+	c.read = boundMemory()
+	r, err := c.load(a.ctx)
 	if err != nil {
 		return err
 	}
@@ -51,8 +52,16 @@ func (c *lintCmd) Run(a *app) error {
 	if c.Verbose {
 		c.tellInputs(a.stderr, r)
 	}
-	in := lint.NewInput(r)
-	result := c.check(r, in, o)
+	var in *lint.Input
+	var result lint.Result
+	err = interruptible(a.ctx, func() error {
+		in = lint.NewInput(r)
+		result = c.check(r, in, o)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	if c.Fix != "" || c.Diff {
 		fixed, err := c.mend(a, result.Findings, o)
 		if err != nil || c.Diff {
@@ -67,7 +76,7 @@ func (c *lintCmd) Run(a *app) error {
 		return err
 	}
 	if c.NewFrom != "" {
-		if result.Findings, err = c.newFrom(result.Findings, in, o); err != nil {
+		if result.Findings, err = c.newFrom(a.ctx, result.Findings, in, o); err != nil {
 			return err
 		}
 	}

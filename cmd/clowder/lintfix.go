@@ -46,7 +46,7 @@ func (c *lintCmd) mend(a *app, found diag.List, o lint.Options) (*fixed, error) 
 		for name, data := range overlay {
 			again.overlay[name] = data
 		}
-		r, err := again.load()
+		r, err := again.load(a.ctx)
 		if err != nil {
 			return nil, err
 		}

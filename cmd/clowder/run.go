@@ -36,7 +36,7 @@ func (c *runCmd) Run(a *app) error {
 	if c.PortOffset < 0 || c.PortOffset > 65534 {
 		return usage("--port-offset %d: want 0 to 65534", c.PortOffset)
 	}
-	r, err := c.load()
+	r, err := c.load(a.ctx)
 	if err != nil {
 		return err
 	}

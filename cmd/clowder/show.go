@@ -19,7 +19,7 @@ type showCmd struct {
 
 // Run prints the model; see [showCmd].
 func (c *showCmd) Run(a *app) error {
-	r, err := c.load()
+	r, err := c.load(a.ctx)
 	if err != nil {
 		return err
 	}

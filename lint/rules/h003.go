@@ -51,7 +51,7 @@ var directiveModuleNotLoaded = &lint.Rule{
 		for _, fe := range p.Setup.FrontEnds {
 			knows[fe] = h1Known(p, fe)
 		}
-		for _, d := range p.Directives {
+		for d := range p.Directives {
 			fe := d.FrontEnd
 			if !knows[fe] {
 				continue

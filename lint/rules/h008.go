@@ -44,7 +44,7 @@ var directiveRemoved = &lint.Rule{
 		Source: "httpd manual, Upgrading to 2.4 from 2.2; the directives of both versions. Each one tried with httpd 2.4.71.",
 	},
 	Check: func(p *lint.Pass) {
-		for _, d := range p.Directives {
+		for d := range p.Directives {
 			if d.Node == nil || d.Node.Kind != httpd.Directive || !httpd.RemovedIn24(d.Name) {
 				continue
 			}
@@ -86,7 +86,7 @@ var directiveIgnored = &lint.Rule{
 		Source: "httpd manual, Upgrading to 2.4 from 2.2; messages AH00548 and AH00117. Tried with httpd 2.4.71.",
 	},
 	Check: func(p *lint.Pass) {
-		for _, d := range p.Directives {
+		for d := range p.Directives {
 			n := d.Node
 			if n == nil || n.Kind != httpd.Directive || !n.Is("NameVirtualHost") && (!n.Is("DefaultType") || strings.EqualFold(n.Arg(0), "none")) {
 				continue

@@ -125,7 +125,7 @@ func h1Load(fe *model.FrontEnd, names ...string) []diag.Fix {
 // and that loads mod_proxy; without it H003 names the cause.
 func h1Lines(p *lint.Pass, needProxy bool, f func(fe *model.FrontEnd, nodes []*httpd.Node)) {
 	nodes := map[*model.FrontEnd][]*httpd.Node{}
-	for _, d := range p.Directives {
+	for d := range p.Directives {
 		if d.Node != nil {
 			nodes[d.FrontEnd] = append(nodes[d.FrontEnd], d.Node)
 		}

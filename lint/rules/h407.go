@@ -55,8 +55,7 @@ func proxyEngineOn(sv lint.Server) bool {
 // proxyEngines returns the arguments of the <Proxy> sections with SSLProxyEngine On.
 func proxyEngines(p *lint.Pass) []string {
 	var out []string
-	for i := range p.Directives {
-		d := &p.Directives[i]
+	for d := range p.Directives {
 		if !strings.EqualFold(d.Name, "SSLProxyEngine") || !strings.EqualFold(d.Node.Arg(0), "on") {
 			continue
 		}

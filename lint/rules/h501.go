@@ -46,8 +46,7 @@ type forwardUse struct{ forward, blocked bool }
 // forwardUses looks for signs that a forward proxy is meant, and for ProxyBlock *.
 func forwardUses(p *lint.Pass) map[*model.FrontEnd]forwardUse {
 	out := map[*model.FrontEnd]forwardUse{}
-	for i := range p.Directives {
-		d := &p.Directives[i]
+	for d := range p.Directives {
 		u := out[d.FrontEnd]
 		switch strings.ToLower(d.Name) {
 		case "allowconnect", "proxyremote", "proxyremotematch":

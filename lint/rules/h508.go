@@ -26,8 +26,7 @@ var networkAddressAsHost = &lint.Rule{
 		Source: "mod_authz_host, Require ip; apr_ipsubnet_create; seen in public configurations.",
 	},
 	Check: func(p *lint.Pass) {
-		for i := range p.Directives {
-			d := &p.Directives[i]
+		for d := range p.Directives {
 			for _, a := range hostArgs(d.Node) {
 				if addr, ok := networkAddress(a.Text); ok {
 					p.Report(lint.Finding{

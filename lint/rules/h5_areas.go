@@ -33,8 +33,7 @@ func areas(p *lint.Pass) []*area {
 	type key struct{ owner, vhost *httpd.Node }
 	seen := map[key]*area{}
 	var out []*area
-	for i := range p.Directives {
-		d := &p.Directives[i]
+	for d := range p.Directives {
 		old := d.Node.Is("Order") || d.Node.Is("Allow") || d.Node.Is("Deny")
 		if !old && (!d.Node.Is("Require") || asksForUser(d.Node)) {
 			continue
@@ -142,7 +141,7 @@ func (a *area) name() string {
 	if a.owner == nil {
 		return "this server"
 	}
-	return "<" + a.owner.Name + " " + strings.TrimSpace(a.owner.RawArgs.Text()) + ">"
+	return "<" + a.owner.Name + " " + strings.TrimSpace(a.owner.RawArgs().Text()) + ">"
 }
 
 // canRequire reports whether the modules behind Require ip, host, local and all

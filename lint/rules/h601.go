@@ -135,8 +135,7 @@ var maxAboveThreads = &lint.Rule{
 	},
 	Check: func(p *lint.Pass) {
 		threads := map[*model.FrontEnd]model.Int{}
-		for i := range p.Directives {
-			d := &p.Directives[i]
+		for d := range p.Directives {
 			if strings.EqualFold(d.Name, "ThreadsPerChild") && len(d.Node.Args) == 1 {
 				var n int
 				if _, err := fmt.Sscan(d.Node.Arg(0), &n); err == nil && n > 0 {

@@ -54,8 +54,8 @@ Listen 8443
 // of an unknown port, or in a file of ports that is missing.
 func listensElsewhere(p *lint.Pass) map[*model.FrontEnd]bool {
 	out := map[*model.FrontEnd]bool{}
-	for i := range p.Directives {
-		if d := &p.Directives[i]; strings.EqualFold(d.Name, "Listen") && unknown(d.Node.Text()) {
+	for d := range p.Directives {
+		if strings.EqualFold(d.Name, "Listen") && unknown(d.Node.Text()) {
 			out[d.FrontEnd] = true
 		}
 	}

@@ -95,8 +95,8 @@ func connectorPorts(n *model.Node) []string {
 // registersItself reports whether nodes tell a front end about themselves
 // (mod_cluster), so that no member stands in a file.
 func registersItself(p *lint.Pass) bool {
-	for i := range p.Directives {
-		switch strings.ToLower(p.Directives[i].Name) {
+	for d := range p.Directives {
+		switch strings.ToLower(d.Name) {
 		case "enablemcpmreceive", "managerbalancername":
 			return true
 		}

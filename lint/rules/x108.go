@@ -237,8 +237,7 @@ func parameters(n *httpd.Node) int {
 // directiveNode returns the innermost directive around a place, or nil.
 func directiveNode(p *lint.Pass, at diag.Span) *httpd.Node {
 	var best *httpd.Node
-	for i := range p.Directives {
-		d := &p.Directives[i]
+	for d := range p.Directives {
 		if d.Span.File == at.File && d.Span.Start <= at.Start && at.End <= d.Span.End {
 			best = d.Node
 		}

@@ -45,7 +45,7 @@ var remoteIPDoesNotTrust = &lint.Rule{
 // sourceAddresses returns the ProxySourceAddress of front ends that have one.
 func sourceAddresses(p *lint.Pass) map[*model.FrontEnd][]netip.Addr {
 	out := map[*model.FrontEnd][]netip.Addr{}
-	for _, d := range p.Directives {
+	for d := range p.Directives {
 		if strings.EqualFold(d.Name, "ProxySourceAddress") {
 			a, err := netip.ParseAddr(strings.Trim(d.Node.Arg(0), "[]"))
 			if out[d.FrontEnd] == nil {

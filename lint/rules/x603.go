@@ -116,7 +116,7 @@ func executorOf(n *model.Node, name string) *model.Component {
 func requestWorkers(p *lint.Pass, fe *model.FrontEnd) (int, diag.Span) {
 	workers, at := 0, diag.Span{}
 	serverLimit, perChild := 16, 25
-	for _, d := range p.Directives {
+	for d := range p.Directives {
 		if d.FrontEnd != fe {
 			continue
 		}

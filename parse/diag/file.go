@@ -6,11 +6,13 @@
 package diag
 
 import (
+	"bytes"
 	"fmt"
 	"sort"
 	"strings"
 	"sync"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // File is one input as it was read. Name is shown to the user exactly as it was
@@ -20,35 +22,59 @@ type File struct {
 	Name string
 	Data []byte
 
-	once  sync.Once
-	lines []int32 // offset of the first byte of each line
+	once   sync.Once
+	before []int32 // how many line feeds stand before each block of Data
+
 }
 
 // NewFile makes a File of the given bytes, which it keeps.
 func NewFile(name string, data []byte) *File { return &File{Name: name, Data: data} }
 
-func (f *File) table() []int32 {
+// Again returns a file of the same name that shares the bytes of f, for a second
+// reading whose places are to be told from those of the first.
+func (f *File) Again() *File { return f.AgainAs(f.Name) }
+
+// AgainAs is Again with another name.
+func (f *File) AgainAs(name string) *File {
+	g := NewFile(name, f.Data)
+	g.once.Do(func() { g.before = f.blocks() })
+	return g
+}
+
+// Text returns Data[start:end] as a string that shares its memory, since Data is
+// never changed.
+func (f *File) Text(start, end int) string {
+	return unsafe.String(unsafe.SliceData(f.Data), len(f.Data))[start:end]
+}
+
+// blockBytes is the distance of the places where the count of lines is known.
+const blockBytes = 4096
+
+// blocks counts the line feeds before each block of Data, and in the end all.
+func (f *File) blocks() []int32 {
 	f.once.Do(func() {
-		f.lines = append(f.lines, 0)
-		for i, b := range f.Data {
-			if b == '\n' {
-				f.lines = append(f.lines, int32(i+1))
-			}
+		f.before = make([]int32, 1, len(f.Data)/blockBytes+2)
+		n := 0
+		for at := 0; at < len(f.Data); at += blockBytes {
+			n += bytes.Count(f.Data[at:min(at+blockBytes, len(f.Data))], []byte{'\n'})
+			f.before = append(f.before, int32(n))
 		}
 	})
-	return f.lines
+	return f.before
 }
 
 // Line returns the 1-based number of the line that holds the byte offset.
 func (f *File) Line(offset int) int {
-	t := f.table()
-	return sort.Search(len(t), func(i int) bool { return int(t[i]) > offset })
+	offset = max(0, min(offset, len(f.Data)))
+	block := offset / blockBytes
+	return int(f.blocks()[block]) + bytes.Count(f.Data[block*blockBytes:offset], []byte{'\n'}) + 1
 }
 
 // LineCount returns the number of lines; a final line feed opens no new line.
 func (f *File) LineCount() int {
-	n := len(f.table())
-	if n > 1 && int(f.lines[n-1]) == len(f.Data) {
+	b := f.blocks()
+	n := int(b[len(b)-1]) + 1
+	if n > 1 && f.Data[len(f.Data)-1] == '\n' {
 		n--
 	}
 	return n
@@ -57,14 +83,19 @@ func (f *File) LineCount() int {
 // LineStart returns the offset of the first byte of the 1-based line. A line
 // before the first or behind the last gives the nearest end of the file.
 func (f *File) LineStart(line int) int {
-	t := f.table()
-	switch {
-	case line < 1:
+	if line <= 1 {
 		return 0
-	case line > len(t):
+	}
+	b, feeds := f.blocks(), line-1 // it begins behind so many line feeds
+	if feeds > int(b[len(b)-1]) {
 		return len(f.Data)
 	}
-	return int(t[line-1])
+	block := sort.Search(len(b), func(i int) bool { return int(b[i]) >= feeds }) - 1
+	at := block * blockBytes
+	for n := int(b[block]); n < feeds; n++ {
+		at += bytes.IndexByte(f.Data[at:], '\n') + 1
+	}
+	return at
 }
 
 // LineText returns the text of the 1-based line without its line end.

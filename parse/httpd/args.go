@@ -7,7 +7,7 @@ import "strings"
 // nothing is. Directives that read their text themselves (RAW_ARGS, TAKE_ARGV)
 // are not judged here.
 func (c *Config) argProblem(n *Node) string {
-	cmd := commands[strings.ToLower(n.Name)]
+	cmd := n.command()
 	if cmd == nil {
 		return ""
 	}
@@ -17,13 +17,15 @@ func (c *Config) argProblem(n *Node) string {
 	}
 	words := len(n.Args)
 	empty := func(i int) bool { return i < words && n.Args[i].Text == "" }
-	most := map[string]int{"TAKE1": 1, "TAKE2": 2, "TAKE12": 2, "TAKE3": 3, "TAKE23": 3, "TAKE123": 3, "TAKE13": 3}[kind]
 	problem := kindProblem(n, kind, words, empty)
-	if problem != "" && most > 0 && words > most {
+	if most := mostWords[kind]; problem != "" && most > 0 && words > most {
 		problem += "; put one with blanks in quotes"
 	}
 	return problem
 }
+
+// mostWords is how many words directives take.
+var mostWords = map[string]int{"TAKE1": 1, "TAKE2": 2, "TAKE12": 2, "TAKE3": 3, "TAKE23": 3, "TAKE123": 3, "TAKE13": 3}
 
 // kindProblem is argProblem for one kind of arguments.
 func kindProblem(n *Node, kind string, words int, empty func(int) bool) string {

@@ -35,6 +35,31 @@ type checker struct {
 	diags       diag.List
 	foreign     bool // a module that is not httpd's is loaded
 	modulesOnly bool
+
+	around around
+}
+
+// around holds the innermost sections around a directive of some kinds.
+type around struct {
+	vhost *Node
+	path  *Node // in which nothing that is mapped by path may stand
+	limit *Node // <Limit> or <LimitExcept>
+	place *Node // <Location> or <LocationMatch>
+}
+
+// inside returns what is around the content of a section.
+func (a around) inside(n *Node) around {
+	switch n.key() {
+	case "virtualhost":
+		a.vhost = n
+	case "directory", "directorymatch", "files", "filesmatch", "if", "elseif", "else":
+		a.path = n
+	case "limit", "limitexcept":
+		a.limit = n
+	case "location", "locationmatch":
+		a.place = n
+	}
+	return a
 }
 
 func (k *checker) report(id, name string, n *Node, format string, args ...any) {
@@ -59,13 +84,16 @@ func (k *checker) nodes(nodes []*Node, parent *Node) {
 	afterIf := false
 	for _, n := range nodes {
 		if n.Kind == Section {
-			if !isKnownSection(n.Name) {
+			if n.command() == nil {
 				k.unknown(n, "<"+n.Name)
 				continue
 			}
-			k.module(n, "<"+n.Name)
+			k.module(n)
 			k.section(n, parent, afterIf)
+			outer := k.around
+			k.around = outer.inside(n)
 			k.nodes(n.Children, n)
+			k.around = outer
 			afterIf = n.Is("If") || n.Is("ElseIf")
 			continue
 		}
@@ -73,11 +101,11 @@ func (k *checker) nodes(nodes []*Node, parent *Node) {
 		if strings.HasPrefix(n.Name, "<") || strings.HasPrefix(n.Name, "/") {
 			continue // reported as a mistake of syntax
 		}
-		if !isKnownDirective(n.Name) {
+		if n.command() == nil {
 			k.unknown(n, n.Name)
 			continue
 		}
-		k.module(n, n.Name)
+		k.module(n)
 		k.healthParams(n)
 		k.namedModules(n)
 		k.place(n, parent)
@@ -87,7 +115,7 @@ func (k *checker) nodes(nodes []*Node, parent *Node) {
 // unknown reports a directive or section, key with its "<", that no stock
 // module has. Without a list of modules it may belong to one of others.
 func (k *checker) unknown(n *Node, key string) {
-	name := strings.ToLower(n.Name)
+	name := n.key()
 	if key[0] != '<' && RemovedIn24(name) {
 		if k.modulesOnly && !strings.HasPrefix(k.c.version, "2.2") {
 			k.add("H008", "directive-removed", diag.Error, n, "`%s` was removed in httpd 2.4", n.Name)
@@ -119,10 +147,10 @@ func (k *checker) unknown(n *Node, key string) {
 }
 
 // module reports a directive of a stock module that is not loaded.
-func (k *checker) module(n *Node, key string) {
-	if k.modulesOnly && k.c.moduleList && !k.c.hasCommand(key) {
+func (k *checker) module(n *Node) {
+	if c := n.command(); k.modulesOnly && k.c.moduleList && !k.c.brings(c) {
 		k.add("H003", "directive-module-not-loaded", diag.Error, n, "`%s` belongs to mod_%s, which is not loaded",
-			n.Name, commands[strings.ToLower(key)].modules[0])
+			n.Name, c.modules[0])
 	}
 }
 
@@ -149,7 +177,7 @@ func (k *checker) namedModules(n *Node) {
 	missing := func(word, module string) {
 		k.add("H003", "directive-module-not-loaded", diag.Error, n, "`%s %s` belongs to mod_%s, which is not loaded", n.Name, word, module)
 	}
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "require":
 		args := n.Args
 		if len(args) > 1 && strings.EqualFold(args[0].Text, "not") {
@@ -221,41 +249,35 @@ func (k *checker) notHere(n, parent *Node) {
 
 // place checks a directive's context (ap_check_cmd_context in server/core.c).
 func (k *checker) place(n, parent *Node) {
-	name := strings.ToLower(n.Name)
+	name := n.key()
 	top := parent == nil || parent.Is("VirtualHost")
 	switch {
 	case serverOnly[name] && !top,
 		dirOnly[name] && top,
 		(name == "listen" || name == "proxyhctpsize") && parent != nil:
 		k.notHere(n, parent)
-	case globalOnly[name] && n.within("VirtualHost") != nil:
-		k.notHere(n, n.within("VirtualHost"))
-	case parent != nil && strings.HasPrefix(strings.ToLower(parent.Name), "require") && isKnownSection(parent.Name) && !inAuthConfig(name):
+	case globalOnly[name] && k.around.vhost != nil:
+		k.notHere(n, k.around.vhost)
+	case parent != nil && strings.HasPrefix(parent.key(), "require") && parent.command() != nil && !inAuthConfig(name):
 		k.notHere(n, parent)
-	case pathTakers[name] && !top:
-		for p := parent; p != nil; p = p.Parent {
-			switch strings.ToLower(p.Name) {
-			case "directory", "directorymatch", "files", "filesmatch", "if", "elseif", "else":
-				k.notHere(n, p)
-				return
-			}
-		}
+	case pathTakers[name] && !top && k.around.path != nil:
+		k.notHere(n, k.around.path)
 	}
 }
 
 // section checks an opening tag: its place and its argument.
 func (k *checker) section(n, parent *Node, afterIf bool) {
-	name := strings.ToLower(n.Name)
+	name := n.key()
 	switch {
 	case n.noAngle:
 		return
 	case name == "virtualhost" && parent != nil,
 		dirSections[name] && parent != nil && !parent.Is("VirtualHost"),
-		strings.HasPrefix(name, "files") && n.within("Location", "LocationMatch", "Limit", "LimitExcept") != nil,
-		(name == "if" || strings.HasPrefix(name, "else")) && n.within("Limit", "LimitExcept") != nil:
+		strings.HasPrefix(name, "files") && (k.around.place != nil || k.around.limit != nil),
+		(name == "if" || strings.HasPrefix(name, "else")) && k.around.limit != nil:
 		k.notHere(n, parent)
 		return
-	case commands["<"+name].where == 'd' && (parent == nil || parent.Is("VirtualHost")):
+	case n.command().where == 'd' && (parent == nil || parent.Is("VirtualHost")):
 		k.notHere(n, parent)
 		return
 	case strings.HasPrefix(name, "else") && !afterIf:

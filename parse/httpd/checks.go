@@ -77,7 +77,7 @@ var valueChecks = map[string]func(l *lowerer, n *Node){
 
 // check judges the values of one directive.
 func (l *lowerer) check(n *Node, s *scope) {
-	name := strings.ToLower(n.Name)
+	name := n.key()
 	if f := valueChecks[name]; f != nil {
 		f(l, n)
 	}
@@ -232,28 +232,15 @@ func (l *lowerer) others() bool {
 	return !l.c.moduleList || l.foreign || l.c.HasIncludesUnresolved
 }
 
-// within returns the nearest section around the node whose name is one of the
-// given ones.
-func (n *Node) within(list ...string) *Node {
-	for p := n.Parent; p != nil; p = p.Parent {
-		for _, w := range list {
-			if p.Is(w) {
-				return p
-			}
-		}
-	}
-	return nil
-}
-
 // checkAlias follows add_alias and add_alias_internal in mod_alias.c: with one
 // word it takes its path from a Location.
 func checkAlias(l *lowerer, n *Node) {
-	match := strings.HasSuffix(strings.ToLower(n.Name), "match")
+	match := strings.HasSuffix(n.key(), "match")
 	switch {
 	case len(n.Args) == 1 && !l.inSection(n):
 		l.bad(n.Span, "`%s` needs two words outside of `<Location>`: the path and the file", n.Name)
 	case len(n.Args) == 1:
-		if p := n.within("Directory", "DirectoryMatch", "Files", "FilesMatch", "If", "ElseIf", "Else"); p != nil {
+		if p := l.around.path; p != nil {
 			l.report("H004", "directive-not-allowed-here", n.Span, "`%s` is not allowed inside `<%s>`", n.Name, p.Name)
 		} else if problem := checkStringExpr(n.Arg(0), l.others()); problem != "" {
 			l.bad(n.Args[0].Span, "`%s`: `%s` cannot be read: %s", n.Name, n.Arg(0), problem)
@@ -488,7 +475,7 @@ func isURL(s string) bool {
 // checkSetEnvIf follows add_setenvif_core in mod_setenvif.c.
 func checkSetEnvIf(l *lowerer, n *Node) {
 	args := n.Args
-	if strings.HasPrefix(strings.ToLower(n.Name), "setenvif") {
+	if strings.HasPrefix(n.key(), "setenvif") {
 		if len(args) == 0 || args[0].Text == "" {
 			l.bad(n.Span, "`%s` needs the name of a header or attribute", n.Name)
 			return

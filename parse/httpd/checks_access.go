@@ -104,7 +104,7 @@ func looksLikeAddress(s string) bool {
 // any says that one that grants is enough (add_authz_section and
 // authz_core_check_section in mod_authz_core.c).
 func (k *checker) group(n *Node, any bool) {
-	name := strings.ToLower(n.Name)
+	name := n.key()
 	isGroup := strings.HasPrefix(name, "require")
 	what := "this section"
 	if isGroup {

@@ -28,7 +28,7 @@ var (
 // rewriteWords checks one line of mod_rewrite, cut by [rewriteArgs]; false:
 // httpd refuses it.
 func (l *lowerer) rewriteWords(n *Node, args []Arg, s *scope) bool {
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "rewritebase":
 		if s.sec == nil {
 			l.bad(n.Span, "`RewriteBase` is not allowed outside of `<Directory>` and `<Location>`")

@@ -1,7 +1,6 @@
 package httpd
 
 import (
-	"bytes"
 	"regexp"
 	"strconv"
 	"strings"
@@ -23,6 +22,9 @@ var stockModules = strings.Fields(`access_compat actions alias allowmethods auth
 func (l *loader) addModule(name string) {
 	name = strings.TrimSuffix(name, "_module")
 	m := l.c.Modules
+	if len(m) > maxModules {
+		return
+	}
 	m[name+"_module"] = true
 	m["mod_"+name+".c"] = true
 	switch name {
@@ -47,14 +49,14 @@ func (l *loader) condition(n *Node) bool {
 	if n.Is("IfVersion") {
 		return l.ifVersion(n)
 	}
-	ln := n.ln
+	ln := n.line()
 	_, _, _, at := ln.word(0)
 	not := false
 	if at < len(ln.text) && ln.text[at] == '!' {
 		not = true
 		at++
 	}
-	end := strings.LastIndexByte(string(ln.text), '>')
+	end := strings.LastIndexByte(ln.text, '>')
 	if end < at {
 		end = len(ln.text)
 	}
@@ -69,7 +71,7 @@ func (l *loader) condition(n *Node) bool {
 }
 
 func (l *loader) holds(n *Node, arg string) bool {
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "ifmodule":
 		return l.c.Modules[arg]
 	case "ifdefine":
@@ -88,7 +90,8 @@ func (l *loader) ifVersion(n *Node) bool {
 	if len(n.Args) > 1 {
 		op, arg = n.Arg(0), n.Arg(1)
 	}
-	if k := bytes.LastIndexByte(n.ln.text, '>'); len(n.Args) == 1 && strings.TrimSpace(string(n.ln.text[k+1:])) != "" {
+	text := n.line().text
+	if k := strings.LastIndexByte(text, '>'); len(n.Args) == 1 && strings.TrimSpace(text[k+1:]) != "" {
 		l.syntax(n.Span, "`<IfVersion>`: text behind its `>`") // the words are cut before the ">" is looked for
 		return false
 	}

@@ -52,7 +52,7 @@ func inAuthConfig(name string) bool {
 // mayStandIn reports whether n is at home directly in an unclosed section s. It
 // decides only where parsing goes on after a missing closing tag.
 func mayStandIn(n, s *Node) bool {
-	name, outer := strings.ToLower(n.Name), strings.ToLower(s.Name)
+	name, outer := n.key(), s.key()
 	if conditions[outer] || outer == "macro" {
 		return true
 	}

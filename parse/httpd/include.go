@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"path"
@@ -32,11 +33,8 @@ func (l *loader) included(n *Node) []*Tree {
 		l.syntax(n.Span, "`%s` takes one file name or pattern; put a name with blanks in quotes", n.Name)
 		return nil
 	}
-	if l.depth >= maxIncludeDepth || len(l.c.Files) >= maxFiles {
-		if !l.warned["depth"] {
-			l.warned["depth"] = true
-			l.syntax(n.Span, "files are included more than %d deep; `%s` seems to include itself", maxIncludeDepth, n.Arg(0))
-		}
+	if l.depth >= maxIncludeDepth {
+		l.endless(n, "files are included more than %d deep; `%s` seems to include itself", maxIncludeDepth, n.Arg(0))
 		return nil
 	}
 	optional := n.Is("IncludeOptional")
@@ -52,17 +50,50 @@ func (l *loader) included(n *Node) []*Tree {
 	}
 	var trees []*Tree
 	for _, name := range files {
-		data, err := l.o.Open(name)
-		if err != nil {
+		f, err := l.open(name)
+		switch {
+		case err != nil:
 			l.missing(n, optional, err)
 			continue
+		case len(l.c.Files) >= maxFiles:
+			l.endless(n, "more than %d files are included; `%s` and what is named behind it was not read", maxFiles, n.Arg(0))
+			return trees
+		case l.counted[name] && !l.budget.again(len(f.Data)):
+			l.endless(n, "files are included again and again, %d MiB in all; `%s` and what is named behind it was not read", l.budget.rereadBytes>>20, n.Arg(0))
+			return trees
 		}
-		f := diag.NewFile(name, data)
 		t := l.parse(f)
 		l.c.Files, l.c.Trees = append(l.c.Files, f), append(l.c.Trees, t)
 		trees = append(trees, t)
 	}
 	return trees
+}
+
+// open returns a file of its own for each time that it is included; all share
+// the bytes.
+func (l *loader) open(name string) (*diag.File, error) {
+	if f := l.cache[name]; f != nil {
+		return f.Again(), nil
+	}
+	data, err := l.o.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	f := diag.NewFile(name, data)
+	if root := l.root; len(data) == len(root.Data) && bytes.Equal(data, root.Data) && filepath.Base(name) == filepath.Base(root.Name) {
+		f = root.AgainAs(name) // it includes itself by another path
+		l.counted[name] = true
+	}
+	l.cache[name] = f
+	return f, nil
+}
+
+// endless reports, once, that including does not come to its end.
+func (l *loader) endless(n *Node, format string, args ...any) {
+	if !l.warned["depth"] {
+		l.warned["depth"] = true
+		l.syntax(n.Span, format, args...)
+	}
 }
 
 func (l *loader) missing(n *Node, optional bool, err error) {

@@ -10,7 +10,8 @@ import (
 // backslash keeps the blank behind it and stays.
 func rewriteArgs(n *Node) []Arg {
 	text := n.Text()
-	exact := n.RawArgs.Text() == text
+	raw := n.RawArgs()
+	exact := raw.Text() == text
 	var out []Arg
 	for i := 0; i < len(text) && len(out) < 3; {
 		if isBlank(text[i]) {
@@ -30,7 +31,7 @@ func rewriteArgs(n *Node) []Arg {
 			i++
 		}
 		i = min(i, len(text))
-		a := Arg{Text: text[from:i], Span: n.RawArgs}
+		a := Arg{Text: text[from:i], Span: raw}
 		if i < len(text) {
 			i++
 		}
@@ -39,7 +40,7 @@ func rewriteArgs(n *Node) []Arg {
 			if quote == 0 && end > from && isBlank(text[end-1]) && from+len(a.Text) < end {
 				end--
 			}
-			a.Span.Start, a.Span.End = n.RawArgs.Start+int32(start), n.RawArgs.Start+int32(end)
+			a.Span.Start, a.Span.End = raw.Start+int32(start), raw.Start+int32(end)
 		}
 		out = append(out, a)
 	}
@@ -62,7 +63,7 @@ var sslSigned = map[string]string{
 
 // ssl checks values of mod_ssl.
 func (l *lowerer) ssl(n *Node) {
-	name := strings.ToLower(n.Name)
+	name := n.key()
 	list, signed := sslWords[name], false
 	if list == "" {
 		list, signed = sslSigned[name], true

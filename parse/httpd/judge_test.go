@@ -146,3 +146,12 @@ func TestQuoteWord(t *testing.T) {
 		}
 	}
 }
+
+// TestNumbersAsInC proves that numbers are read as C's atof does.
+func TestNumbersAsInC(t *testing.T) {
+	for text, want := range map[string]float64{"1.5x": 1.5, "0x10": 16, "0x1g": 1, "1_0": 1, " 2e1": 20, "x": 0} {
+		if got := atof(text); got != want {
+			t.Errorf("atof(%q) = %v, want %v", text, got, want)
+		}
+	}
+}

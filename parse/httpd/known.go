@@ -83,7 +83,8 @@ func withWhere(w byte, more string) set {
 // RemovedIn24 reports whether httpd 2.2, or 2.3 on the way to 2.4, had the
 // directive and 2.4 refuses it. Case does not matter.
 func RemovedIn24(name string) bool {
-	return removedIn24[strings.ToLower(name)] && !isKnownDirective(name)
+	low := strings.ToLower(name)
+	return removedIn24[low] && commands[low] == nil
 }
 
 var removedIn24 = names(`AcceptMutex LockFile SSLMutex SSLStaplingMutex WatchdogMutexPath RewriteLog RewriteLogLevel CookieLog RewriteLock
@@ -92,19 +93,15 @@ var removedIn24 = names(`AcceptMutex LockFile SSLMutex SSLStaplingMutex Watchdog
 	AuthDefaultAuthoritative AuthzDefaultAuthoritative AuthzGroupFileAuthoritative AuthzUserAuthoritative AuthzOwnerAuthoritative
 	AuthzDBMAuthoritative AuthBasicAuthoritative CacheForceCompletion MCacheSize Compress NWSSLTrustedCerts`)
 
-// isKnownDirective reports whether a stock module has the directive.
-func isKnownDirective(name string) bool { return commands[strings.ToLower(name)] != nil }
-
-// isKnownSection reports whether a stock module has the section.
-func isKnownSection(name string) bool { return commands["<"+strings.ToLower(name)] != nil }
-
 // hasCommand reports whether a loaded module brings the directive, or the
 // section when key starts with "<"; it answers <IfDirective> and <IfSection>.
 func (c *Config) hasCommand(key string) bool {
 	x := commands[strings.ToLower(key)]
-	if x == nil {
-		return false
-	}
+	return x != nil && c.brings(x)
+}
+
+// brings reports whether a loaded module brings the directive or section.
+func (c *Config) brings(x *command) bool {
 	for _, m := range x.modules {
 		if m == "util_ldap" {
 			m = "ldap"

@@ -2,7 +2,6 @@ package httpd
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"io/fs"
 	"os"
@@ -18,9 +17,9 @@ import (
 // hostile input reaches.
 const (
 	maxIncludeDepth = 128
-	maxFiles        = 5000
+	maxFiles        = 4000
 	maxFileBytes    = 64 << 20
-	maxNodes        = 2 << 20
+	maxModules      = 20000 // names; httpd itself loads no more than some hundred modules
 	maxMacroDepth   = 64
 	maxValueBytes   = 1 << 16
 )
@@ -35,6 +34,7 @@ type Options struct {
 	Stat    func(name string) (os.FileInfo, error)   // nil: os.Stat
 	Root    string                                   // put in front of absolute paths
 	Version string                                   // for <IfVersion>; empty: 2.4.71
+	Read    func(bytes int)                          // told the size of each file before it is parsed; nil: nobody
 	Modules []string                                 // loaded beside the file's own LoadModule lines
 
 	// OnHost says that this is the server's machine, so that files of modules
@@ -60,6 +60,7 @@ type Config struct {
 
 	moduleList bool   // the list of modules is known: LoadModule lines or Options.Modules
 	version    string // of httpd, as Options say or assumed
+	left       budget // what the model may take
 }
 
 // HasModule reports whether the module is known to be loaded; name is
@@ -78,12 +79,21 @@ type loader struct {
 	using   []*macro
 	written string // ServerRoot as written
 	depth   int
-	nodes   int
+	budget  *budget
 	taken   map[diag.Span]bool // opening tags of conditions that were taken
 	warned  map[string]bool
 
 	suspicious bool // the structure is not plain: httpd's own reading decides
 	strict     bool // only what is wrong for httpd's own reading is reported
+	judging    bool // of a strict reading only the verdict is wanted: no nodes are made
+	again      bool // the files were read before
+
+	root    *diag.File
+	cache   map[string]*diag.File // the files read, by name
+	looked  map[string]bool       // the files that were searched for LoadModule
+	counted map[string]bool       // the files whose size the budget knows
+	made    nodeList              // nodes made by expanding, and their arguments
+	args    argList
 }
 
 // Load reads the root file and all that it includes. Each file is parsed once
@@ -107,21 +117,31 @@ func Load(f *diag.File, o Options) (*Config, diag.List) {
 	stock := len(o.Modules) == 0 && !l.findsLoadModule(t.Nodes, 0)
 	l.start(stock)
 	l.c.Files, l.c.Trees = append(l.c.Files, f), append(l.c.Trees, t)
-	l.c.Nodes = l.expand(nil, t.Nodes, nil)
+	l.c.Nodes = l.expand(make([]*Node, 0, len(t.Nodes)), t.Nodes, nil)
 	l.dropTaken()
-	if l.suspicious {
-		again := newLoader(f, o)
-		again.start(stock)
-		again.strict = true
-		if stop := readStrictly(f, t, again); stop == nil {
-			l = again
-			l.missingAngles(l.c.Nodes)
-		} else {
+	if l.suspicious && !l.budget.told {
+		if stop := readStrictly(f, newStrictLoader(f, o, l.cache, stock, true)); stop != nil {
 			l.add(*stop)
+		} else {
+			l, t = newStrictLoader(f, o, l.cache, stock, false), nil // the first reading's nodes are free
+			if stop := readStrictly(f, l); stop != nil {
+				l.add(*stop)
+			}
+			l.missingAngles(l.c.Nodes)
 		}
 	}
 	l.c.moduleList = l.c.HasLoadModule || len(o.Modules) > 0
+	l.c.left = *l.budget
 	return l.c, l.diags
+}
+
+// newStrictLoader makes a loader for [readStrictly].
+func newStrictLoader(f *diag.File, o Options, cache map[string]*diag.File, stock, judging bool) *loader {
+	l := newLoader(f, o)
+	l.cache = cache
+	l.start(stock)
+	l.strict, l.judging, l.again = true, judging, true
+	return l
 }
 
 func newLoader(f *diag.File, o Options) *loader {
@@ -130,7 +150,8 @@ func newLoader(f *diag.File, o Options) *loader {
 		dir = filepath.Dir(dir)
 	}
 	return &loader{o: o, c: &Config{ServerRoot: dir, Modules: set{}, version: o.Version}, vars: map[string]string{}, defined: map[string]bool{},
-		macros: map[string]*macro{}, taken: map[diag.Span]bool{}, warned: map[string]bool{}}
+		macros: map[string]*macro{}, taken: map[diag.Span]bool{}, warned: map[string]bool{}, budget: newBudget(),
+		root: f, cache: map[string]*diag.File{}, counted: map[string]bool{}, looked: map[string]bool{}}
 }
 
 // start sets what is there before the first line is read.
@@ -152,15 +173,34 @@ func (l *loader) start(stock bool) {
 	}
 }
 
-// parse parses one file; its findings are those of the whole configuration.
+// parse parses one file; its findings are those of the whole configuration. What
+// only judges needs no nodes.
 func (l *loader) parse(f *diag.File) *Tree {
-	p := &parser{}
+	l.grow(f)
+	if l.judging {
+		return &Tree{File: f}
+	}
+	p := &parser{budget: l.budget}
 	t := p.file(f)
 	if !l.strict {
 		l.suspicious = l.suspicious || p.suspicious
 		l.diags = append(l.diags, p.diags...)
+	} else if p.overrun != nil {
+		l.diags.Add(*p.overrun)
 	}
 	return t
+}
+
+// grow tells everybody of the size of a file, the first time that it is read.
+func (l *loader) grow(f *diag.File) {
+	if l.counted[f.Name] {
+		return
+	}
+	l.counted[f.Name] = true
+	l.budget.grow(len(f.Data))
+	if l.o.Read != nil && !l.again {
+		l.o.Read(len(f.Data))
+	}
 }
 
 // add reports the mistake at which httpd stops, unless a finding is there.
@@ -186,16 +226,22 @@ func (l *loader) add(stop diag.Diagnostic) {
 // the last of the lines that its backslashes join.
 func (c *Config) LineNumber(at diag.Span) int {
 	for _, t := range c.Trees {
-		if t.File.Name != at.File.Name {
+		if t.File.Name != at.File.Name || len(t.File.Data) == 0 {
 			continue
 		}
-		i, ok := slices.BinarySearchFunc(t.lines, at.Start, func(l line, start int32) int { return cmp.Compare(l.at.Start, start) })
-		if !ok && i > 0 {
-			i--
+		data := t.File.Data
+		start := min(int(at.Start), len(data)-1)
+		start = bytes.LastIndexByte(data[:start], '\n') + 1
+		for start > 0 {
+			before := bytes.LastIndexByte(data[:start-1], '\n') + 1
+			eol, next := physical(data, before, len(data))
+			if _, cont := lineBody(t.File, before, eol, next); !cont {
+				break
+			}
+			start = before
 		}
-		if i < len(t.lines) {
-			return lastLine(t.lines[i].at)
-		}
+		ln, _ := nextLine(t.File, start, len(data))
+		return lastLine(ln.at)
 	}
 	return at.Finish().Line
 }
@@ -248,10 +294,7 @@ func (l *loader) expand(out, nodes []*Node, parent *Node) []*Node {
 		if n.Kind == Comment || n.Kind == Blank {
 			continue
 		}
-		if l.nodes++; l.nodes > maxNodes {
-			return out
-		}
-		if n.Kind == Section && conditions[strings.ToLower(n.Name)] {
+		if n.Kind == Section && conditions[n.key()] {
 			x := l.variables(n)
 			if l.condition(x) {
 				l.taken[n.Span] = !n.noAngle // a missing ">" is a mistake all the same
@@ -274,7 +317,9 @@ func (l *loader) expand(out, nodes []*Node, parent *Node) []*Node {
 				continue
 			}
 		}
-		x.Children = l.expand(nil, n.Children, x)
+		if len(n.Children) > 0 {
+			x.Children = l.expand(make([]*Node, 0, len(n.Children)), n.Children, x)
+		}
 		out = append(out, x)
 	}
 	return out
@@ -283,7 +328,7 @@ func (l *loader) expand(out, nodes []*Node, parent *Node) []*Node {
 // phase1 executes the directives that act while reading. It returns what takes
 // the directive's place, and nil when the directive itself is gone.
 func (l *loader) phase1(n, parent *Node) ([]*Node, *Node) {
-	switch name := strings.ToLower(n.Name); name {
+	switch name := n.key(); name {
 	case "include", "includeoptional":
 		return l.include(n, parent), nil
 	case "use":
@@ -354,40 +399,83 @@ func (l *loader) readTime(n *Node, name string) bool {
 	return true
 }
 
-// variables returns a copy of the node with ${NAME} replaced.
+// variables returns the node with ${NAME} replaced. A section is always a copy,
+// without content; a directive without variables is the node itself.
 func (l *loader) variables(n *Node) *Node {
-	x := &Node{Kind: n.Kind, Name: n.Name, NameSpan: n.NameSpan, Args: n.Args, RawArgs: n.RawArgs, Span: n.Span, Close: n.Close,
-		ln: n.ln, raw: n.raw, use: n.use, noAngle: n.noAngle, unclosed: n.unclosed}
-	ln, changed := l.resolveEnv(&n.ln)
-	if !changed {
-		return x
+	if ln, ok := l.replaced(n); ok {
+		y := l.made.add()
+		l.budget.take(nodeBytes)
+		if kind := ln.kind(); kind != Directive {
+			y.Kind, y.made = kind, ln.kept()
+		} else if !y.read(&ln, &l.args, l.budget) {
+			l.tooMuch(n.Span)
+		}
+		if y.Kind != n.Kind || y.Kind == Section && !y.Is(n.Name) {
+			l.suspicious = true
+			y.Kind = n.Kind
+		}
+		y.Span, y.closing, y.use, y.unclosed = n.Span, n.closing, n.use, n.unclosed
+		return y
 	}
-	y := newNode(ln)
-	y.Span, y.Close, y.use, y.unclosed = n.Span, n.Close, n.use, n.unclosed
-	if y.Kind != n.Kind || y.Kind == Section && !y.Is(n.Name) {
-		l.suspicious = true
-		y.Kind = n.Kind
+	if n.Kind == Directive {
+		return n
 	}
-	return y
+	x := l.made.add()
+	*x = *n
+	x.Children = nil
+	return x
+}
+
+// replaced returns the line of a node with its variables replaced, false when it
+// has none.
+func (l *loader) replaced(n *Node) (line, bool) {
+	if n.made == nil && !strings.Contains(n.Span.File.Text(int(n.Span.Start), int(n.Span.End)), "${") {
+		return line{}, false
+	}
+	ln := n.line()
+	return l.resolveEnv(&ln)
 }
 
 // resolveEnv replaces ${NAME}, as ap_resolve_env in server/core.c does: once,
 // without looking at the result again. It reports whether it changed anything.
 func (l *loader) resolveEnv(ln *line) (line, bool) {
-	if bytes.IndexByte(ln.text, '$') < 0 {
+	return l.replace(ln, l.replacements(ln.text))
+}
+
+// replace carries out replacements unless there are none or too many.
+func (l *loader) replace(ln *line, rs []replacement) (line, bool) {
+	if len(rs) == 0 {
 		return *ln, false
 	}
-	t := string(ln.text)
+	size := ln.sizeAfter(rs)
+	if len(rs) > maxReplacements || size > maxLineBytes || nodeBytes+madeBytes+size+ln.segsAfter(rs)*segmentBytes > l.budget.left {
+		l.tooMuch(ln.at)
+		return *ln, false
+	}
+	return ln.replace(rs), true
+}
+
+// tooMuch reports, once, that replacing makes too much text or too many words.
+func (l *loader) tooMuch(at diag.Span) {
+	if !l.warned["replace"] {
+		l.warned["replace"] = true
+		l.budget.told = true
+		l.syntax(at, "replacing the variables here and below makes more text than the size of the configuration explains; they are left as written")
+	}
+}
+
+// replacements finds the variables in a line that have a value.
+func (l *loader) replacements(t string) []replacement {
 	var rs []replacement
 	for i := 0; ; {
 		k := strings.Index(t[i:], "${")
 		if k < 0 {
-			break
+			return rs
 		}
 		k += i
 		e := strings.IndexByte(t[k:], '}')
 		if e < 0 {
-			break
+			return rs
 		}
 		e += k
 		name := t[k+2 : e]
@@ -397,6 +485,9 @@ func (l *loader) resolveEnv(ln *line) (line, bool) {
 		}
 		if ok && len(v) <= maxValueBytes {
 			rs = append(rs, replacement{k, e + 1, v})
+			if len(rs) > maxReplacements {
+				return rs
+			}
 			i = e + 1
 			continue
 		}
@@ -405,10 +496,6 @@ func (l *loader) resolveEnv(ln *line) (line, bool) {
 			i = e + 1
 		}
 	}
-	if len(rs) == 0 {
-		return *ln, false
-	}
-	return ln.replace(rs), true
 }
 
 // findsLoadModule looks for a LoadModule line in the nodes, and in the files
@@ -425,6 +512,10 @@ func (l *loader) findsLoadModule(nodes []*Node, depth int) bool {
 		case depth < 2 && len(n.Args) == 1 && (n.Is("Include") || n.Is("IncludeOptional")) && !strings.Contains(n.Arg(0), "${"):
 			files, _ := l.resolve(n.Arg(0))
 			for _, name := range files {
+				if l.looked[name] || len(l.looked) >= maxFiles {
+					continue
+				}
+				l.looked[name] = true
 				if data, err := l.o.Open(name); err == nil && strings.Contains(strings.ToLower(string(data)), "loadmodule") {
 					t, _ := Parse(diag.NewFile(name, data))
 					found = found || l.findsLoadModule(t.Nodes, depth+1)

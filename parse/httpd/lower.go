@@ -3,6 +3,7 @@ package httpd
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ func Lower(c *Config) (*model.FrontEnd, []model.Unmapped, diag.List) {
 		f.At = diag.At(c.Files[0], 0, 0)
 		f.Main.At = f.At
 	}
-	l := &lowerer{c: c, f: f, foreign: c.hasForeignModule()}
+	l := &lowerer{c: c, f: f, foreign: c.hasForeignModule(), left: c.left}
 	l.nodes(c.Nodes, &scope{srv: f.Main})
 	for _, t := range l.templates {
 		if !t.used {
@@ -39,13 +40,19 @@ type lowerer struct {
 	diags    diag.List
 	tagged   map[*model.Balancer]bool // defined by a <Proxy> tag
 
+	balancers map[balancerKey]*model.Balancer
+	indexes   map[any]*workerIndex // of long lists, by their server or balancer
+
 	health    map[*model.Server]*healthNames
 	templates []*template // of all servers
 
 	providers map[string]bool // of <AuthzProviderAlias>
 	methods   map[string]bool // named by <Limit>
 	foreign   bool            // a module that is not httpd's is loaded
-	aside     int             // inside sections that the model does not hold
+	left      budget          // for the model
+	full      bool            // nothing is left
+	around    around
+	aside     int // inside sections that the model does not hold
 }
 
 // scope is where a directive stands.
@@ -68,6 +75,9 @@ func (s *scope) inLocation() bool {
 
 func (l *lowerer) nodes(nodes []*Node, s *scope) {
 	for _, n := range nodes {
+		if !l.room(n) {
+			return
+		}
 		if n.Kind == Section {
 			l.section(n, s)
 			continue
@@ -77,7 +87,7 @@ func (l *lowerer) nodes(nodes []*Node, s *scope) {
 			continue
 		}
 		l.check(n, s)
-		if l.aside > 0 && pathTakers[strings.ToLower(n.Name)] {
+		if l.aside > 0 && pathTakers[n.key()] {
 			continue // its place is refused already
 		}
 		if !l.structure(n, s) && !l.server(n, s) && !l.setting(n, s) && !l.access(n, s) && !l.proxy(n, s) && !l.healthCheck(n, s) && !l.rewrite(n, s) {
@@ -86,25 +96,49 @@ func (l *lowerer) nodes(nodes []*Node, s *scope) {
 	}
 }
 
+// room takes the memory for what the model holds of a node, without what is in
+// it. When that is more than the configuration explains it is a finding, and
+// nothing more is taken into the model.
+func (l *lowerer) room(n *Node) bool {
+	if !l.full && (l.left.left == 0 || !l.left.take(modelBytes(n))) {
+		if l.full = true; l.left.told {
+			return false // said when the files were read
+		}
+		l.report("H001", "httpd-syntax", n.Span, "the configuration makes more servers, sections, balancers and members than its size explains; what follows was not taken into the model")
+	}
+	return !l.full
+}
+
 // skip lists a directive, or a section with all that stands in it, as not held by
 // the model.
 func (l *lowerer) skip(n *Node) { l.skipIn(n, "") }
 
 func (l *lowerer) skipIn(n *Node, where string) {
+	if l.aside > 0 || l.left.left == 0 {
+		return // listed with the section around it
+	}
 	what := n.Name
 	if n.Kind == Section {
 		what = "<" + n.Name + ">"
 	}
 	l.unheld(n.Span, what+where)
+	if len(n.Children) == 0 {
+		return
+	}
+	where = " in <" + n.Name[:min(len(n.Name), 100)] + ">"
 	for _, c := range n.Children {
-		l.skipIn(c, " in <"+n.Name+">")
+		l.skipIn(c, where)
 	}
 }
 
 // unheld lists something as not held by the model.
 func (l *lowerer) unheld(at diag.Span, what string) {
 	if l.aside == 0 {
-		l.unmapped = append(l.unmapped, model.Unmapped{Span: at, What: what})
+		if l.left.take(unmappedBytes + len(what)) {
+			l.unmapped = append(l.unmapped, model.Unmapped{Span: at, What: what})
+		} else {
+			l.left.left = 0 // reported with the next node
+		}
 	}
 }
 
@@ -120,7 +154,7 @@ func (l *lowerer) bad(at diag.Span, format string, args ...any) {
 }
 
 func (l *lowerer) section(n *Node, s *scope) {
-	switch name := strings.ToLower(n.Name); name {
+	switch name := n.key(); name {
 	case "virtualhost":
 		srv := &model.Server{At: n.Span}
 		for _, a := range n.Args {
@@ -131,7 +165,7 @@ func (l *lowerer) section(n *Node, s *scope) {
 	case "location", "locationmatch", "proxy", "proxymatch":
 		l.area(n, s)
 	case "requireall", "requireany", "requirenone":
-		g := &model.Require{At: n.Span, Group: model.Is(name[len("require"):], n.NameSpan)}
+		g := &model.Require{At: n.Span, Group: model.Is(name[len("require"):], n.NameSpan())}
 		l.require(s, n, g)
 		l.nodes(n.Children, &scope{srv: s.srv, sec: s.sec, req: g})
 	default:
@@ -150,16 +184,22 @@ func (l *lowerer) section(n *Node, s *scope) {
 			}
 		}
 		l.skip(n)
+		if len(n.Children) == 0 {
+			return
+		}
+		outer := l.around
+		l.around = outer.inside(n)
 		l.aside++
-		l.nodes(n.Children, &scope{srv: &model.Server{}, sec: &model.Section{At: n.Span, Kind: model.Is(n.Name, n.NameSpan)}})
+		l.nodes(n.Children, &scope{srv: &model.Server{}, sec: &model.Section{At: n.Span, Kind: model.Is(n.Name, n.NameSpan())}})
 		l.aside--
+		l.around = outer
 	}
 }
 
 // area lowers a Location or Proxy section.
 func (l *lowerer) area(n *Node, s *scope) {
-	kind := map[string]string{"location": "Location", "locationmatch": "LocationMatch", "proxy": "Proxy", "proxymatch": "ProxyMatch"}[strings.ToLower(n.Name)]
-	sec := &model.Section{At: n.Span, Kind: model.Is(kind, n.NameSpan)}
+	kind := map[string]string{"location": "Location", "locationmatch": "LocationMatch", "proxy": "Proxy", "proxymatch": "ProxyMatch"}[n.key()]
+	sec := &model.Section{At: n.Span, Kind: model.Is(kind, n.NameSpan())}
 	args := n.Args
 	if len(args) > 1 && args[0].Text == "~" {
 		sec.Kind.V = strings.TrimSuffix(kind, "Match") + "Match"
@@ -189,7 +229,7 @@ func (l *lowerer) area(n *Node, s *scope) {
 
 // structure handles what belongs to the whole front end.
 func (l *lowerer) structure(n *Node, s *scope) bool {
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "serverroot":
 		text(&l.f.ServerRoot, n)
 	case "listen":
@@ -243,10 +283,11 @@ func (l *lowerer) server(n *Node, s *scope) bool {
 		return false // UseCanonicalName and some of mod_ssl's; the model has them for servers
 	}
 	srv := s.srv
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "servername":
 		text(&srv.ServerName, n)
 	case "serveralias":
+		srv.Aliases = slices.Grow(srv.Aliases, len(n.Args))
 		for _, a := range n.Args {
 			srv.Aliases = append(srv.Aliases, model.Is(a.Text, a.Span))
 		}

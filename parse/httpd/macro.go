@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"sort"
@@ -11,10 +12,55 @@ import (
 
 // macro is one <Macro> of mod_macro: raw lines and the names of its arguments.
 type macro struct {
-	name  string
-	at    diag.Span
-	args  []string
-	lines []line
+	name string
+	at   diag.Span
+	args []string
+
+	body  diag.Span // the lines between the tags, with their line ends
+	lines []line    // instead of body, when the lines came from anywhere
+	bytes int       // that a use reads
+}
+
+// count returns about how many lines the macro has.
+func (m *macro) count() int {
+	if m.body.File == nil {
+		return len(m.lines)
+	}
+	return bytes.Count(m.body.File.Data[m.body.Start:m.body.End], []byte{'\n'})
+}
+
+// source is what lines are read from: a part of a file, or the kept lines of a
+// macro.
+type source struct {
+	file       *diag.File
+	at, end    int
+	kept       []line
+	noComments bool
+	change     func(*line) line // what is made of each line; nil: nothing
+
+	use   *macroUse
+	using []*macro // the macros that these lines came through
+}
+
+// next returns the next line, false at the end.
+func (s *source) next() (ln line, ok bool) {
+	for {
+		switch {
+		case len(s.kept) > 0:
+			ln, s.kept = s.kept[0], s.kept[1:]
+		case s.file != nil && s.at < s.end:
+			ln, s.at = nextLine(s.file, s.at, s.end)
+		default:
+			return line{}, false
+		}
+		if s.noComments && len(ln.text) > 0 && ln.text[0] == '#' {
+			continue
+		}
+		if s.change != nil {
+			ln = s.change(&ln)
+		}
+		return ln, true
+	}
 }
 
 // macroUse is one Use line.
@@ -55,20 +101,12 @@ func (l *loader) newMacro(n *Node) *macro {
 // expansion, n as parsed.
 func (l *loader) defineMacro(x, n *Node) {
 	m := l.newMacro(x)
-	if m.name == "" || !n.Close.IsValid() {
+	if m.name == "" || !n.Close().IsValid() {
 		return // reported
 	}
-	for _, t := range l.c.Trees {
-		if t.File != n.Span.File {
-			continue
-		}
-		for _, ln := range t.lines {
-			if ln.at.Start > n.Span.Start && ln.at.Start < n.Close.Start && (len(ln.text) == 0 || ln.text[0] != '#') {
-				m.lines = append(m.lines, ln)
-			}
-		}
-		break
-	}
+	m.body = diag.Span{File: n.Span.File, Start: n.Span.End, End: n.Close().Start}
+	m.body.Start += int32(len(lineEnd(m.body.File.Data, int(m.body.Start))))
+	m.bytes = int(m.body.End - m.body.Start)
 	l.macros[m.name] = m
 }
 
@@ -78,8 +116,11 @@ func (l *loader) useMacro(n, parent *Node) []*Node {
 	if m == nil {
 		return nil
 	}
-	p := &parser{}
-	nodes := p.parse(lines)
+	p := &parser{budget: l.budget}
+	p.nodes.first = m.count()
+	for ln, ok := lines.next(); ok && p.line(ln); ln, ok = lines.next() {
+	}
+	nodes := p.tree()
 	l.suspicious = l.suspicious || p.suspicious
 	l.diags = append(l.diags, p.diags...)
 	u := &macroUse{m, n.Span}
@@ -93,7 +134,7 @@ func (l *loader) useMacro(n, parent *Node) []*Node {
 // instance returns a macro's lines with its arguments replaced, longer names
 // before shorter ones, as process_content of modules/core/mod_macro.c; no macro
 // when that is not possible, which it reports.
-func (l *loader) instance(n *Node) (*macro, []line) {
+func (l *loader) instance(n *Node) (*macro, *source) {
 	m := l.macros[strings.ToLower(n.Arg(0))]
 	switch {
 	case n.Arg(0) == "":
@@ -110,6 +151,9 @@ func (l *loader) instance(n *Node) (*macro, []line) {
 		return nil, nil
 	case len(l.using) > maxMacroDepth:
 		return nil, nil
+	case !l.budget.use(m.bytes, len(m.args)):
+		l.tooMuch(n.Span)
+		return nil, nil
 	}
 	order := make([]int, len(m.args))
 	for i := range order {
@@ -123,15 +167,17 @@ func (l *loader) instance(n *Node) (*macro, []line) {
 			values[i] = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(a.Text) + `"`
 		}
 	}
-	lines := make([]line, len(m.lines))
-	for i := range m.lines {
-		lines[i] = m.substitute(&m.lines[i], order, values)
+	s := &source{file: m.body.File, at: int(m.body.Start), end: int(m.body.End), kept: m.lines, noComments: true}
+	s.change = func(ln *line) line {
+		out, _ := l.replace(ln, m.substitutes(ln, order, values))
+		return out
 	}
-	return m, lines
+	return m, s
 }
 
-func (m *macro) substitute(ln *line, order []int, values []string) line {
-	t := string(ln.text)
+// substitutes finds the arguments of the macro in one of its lines.
+func (m *macro) substitutes(ln *line, order []int, values []string) []replacement {
+	t := ln.text
 	var rs []replacement
 	for i := 0; i < len(t); {
 		step := 1
@@ -139,10 +185,13 @@ func (m *macro) substitute(ln *line, order []int, values []string) line {
 			if a := m.args[k]; a != "" && strings.HasPrefix(t[i:], a) {
 				rs = append(rs, replacement{i, i + len(a), values[k]})
 				step = len(a)
+				if len(rs) > maxReplacements {
+					return rs
+				}
 				break
 			}
 		}
 		i += step
 	}
-	return ln.replace(rs)
+	return rs
 }

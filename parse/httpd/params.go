@@ -37,11 +37,18 @@ func atol(s string) int {
 	return int(n)
 }
 
-// atof reads a decimal number as C does: what does not begin with one is 0.
+// atof reads a number as C does: what does not begin with one is 0.
 func atof(s string) float64 {
 	s = strings.TrimLeft(s, " \t")
 	for end := min(len(s), 64); end > 0; end-- {
-		if f, err := strconv.ParseFloat(s[:end], 64); err == nil {
+		if strings.Contains(s[:end], "_") {
+			continue // Go's, not C's
+		}
+		f, err := strconv.ParseFloat(s[:end], 64)
+		if err != nil {
+			f, err = strconv.ParseFloat(s[:end]+"p0", 64) // C reads hexadecimal numbers without an exponent
+		}
+		if err == nil {
 			return f
 		}
 	}

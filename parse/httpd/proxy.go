@@ -9,10 +9,6 @@ import (
 
 const scheme = "balancer://"
 
-// maxMembers bounds the workers of one server and the members of one balancer:
-// each new one is compared with all.
-const maxMembers = 10000
-
 // balancerName returns the name in balancer://NAME/path.
 func balancerName(u string) (string, bool) {
 	if len(u) < len(scheme) || !strings.EqualFold(u[:len(scheme)], scheme) {
@@ -22,77 +18,56 @@ func balancerName(u string) (string, bool) {
 	return name, name != ""
 }
 
+// balancerKey is a balancer's server and its name in lower case.
+type balancerKey struct {
+	srv  *model.Server
+	name string
+}
+
 // balancer finds or creates a balancer of the server; names compare without
 // case, as ap_proxy_get_balancer in modules/proxy/proxy_util.c. A <Proxy> tag is
 // its place even if a ProxyPass named it before.
 func (l *lowerer) balancer(srv *model.Server, name string, at diag.Span, tag bool) *model.Balancer {
 	if l.tagged == nil {
-		l.tagged = map[*model.Balancer]bool{}
+		l.tagged, l.balancers = map[*model.Balancer]bool{}, map[balancerKey]*model.Balancer{}
 	}
-	for _, b := range srv.Balancers {
-		if strings.EqualFold(b.Name.V, name) {
-			if tag && !l.tagged[b] {
-				b.At, b.Name = at, model.Is(name, at)
-				l.tagged[b] = true
-			}
-			return b
+	key := balancerKey{srv, strings.ToLower(name)}
+	if b := l.balancers[key]; b != nil {
+		if tag && !l.tagged[b] {
+			b.At, b.Name = at, model.Is(name, at)
+			l.tagged[b] = true
 		}
+		return b
 	}
+	l.spend(balancerBytes)
 	b := &model.Balancer{At: at, Name: model.Is(name, at)}
 	l.tagged[b] = tag
+	l.balancers[key] = b
 	srv.Balancers = append(srv.Balancers, b)
 	return b
 }
 
 // worker finds the plain worker that serves the URL or creates one.
 func (l *lowerer) worker(srv *model.Server, u string, at, line diag.Span) (w *model.Member, fresh bool) {
-	if w := sharing(srv.Workers, u); w != nil {
+	if w := l.sharing(srv, srv.Workers, u); w != nil {
 		return w, false
 	}
+	l.spend(memberBytes)
 	w = &model.Member{At: line, URL: model.Is(u, at)}
-	if len(srv.Workers) < maxMembers {
-		srv.Workers = append(srv.Workers, w)
-	}
+	srv.Workers = append(srv.Workers, w)
 	return w, true
 }
 
-// sharing returns the longest worker whose name is a prefix of the URL and holds
-// at least its scheme, host and port, as ap_proxy_get_worker_ex.
-func sharing(list []*model.Member, u string) *model.Member {
-	u = lowerHost(u)
-	least := len(u)
-	if k := strings.Index(u, "://"); k >= 0 {
-		if e := strings.IndexByte(u[k+3:], '/'); e >= 0 {
-			least = k + 3 + e
-		}
+// spend takes memory for an object of the model.
+func (l *lowerer) spend(bytes int) {
+	if !l.left.take(bytes) {
+		l.left.left = 0 // reported with the next node
 	}
-	var best *model.Member
-	size := 0
-	for _, m := range list {
-		name := lowerHost(m.URL.V)
-		if len(name) >= least && len(name) > size && strings.HasPrefix(u, name) {
-			best, size = m, len(name)
-		}
-	}
-	return best
-}
-
-// lowerHost puts scheme and host into lower case.
-func lowerHost(u string) string {
-	k := strings.Index(u, "://")
-	if k < 0 {
-		return u
-	}
-	e := strings.IndexByte(u[k+3:], '/')
-	if e < 0 {
-		return strings.ToLower(u)
-	}
-	return strings.ToLower(u[:k+3+e]) + u[k+3+e:]
 }
 
 // proxy handles the directives that make mappings, balancers and workers.
 func (l *lowerer) proxy(n *Node, s *scope) bool {
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "proxypass", "proxypassmatch":
 		l.pass(n, s)
 	case "balancermember":
@@ -114,7 +89,7 @@ func (l *lowerer) pass(n *Node, s *scope) {
 	m := &model.Mapping{At: n.Span}
 	args := n.Args
 	if n.Is("ProxyPassMatch") {
-		m.Regex = model.Is(true, n.NameSpan)
+		m.Regex = model.Is(true, n.NameSpan())
 	}
 	if len(args) > 0 && args[0].Text == "~" && s.sec == nil {
 		if m.Regex.V {
@@ -397,15 +372,13 @@ func (l *lowerer) member(n *Node, s *scope) {
 	b := l.balancer(s.srv, bname, at, false)
 	m := &model.Member{At: n.Span, URL: v}
 	l.parameters(n, s.srv, lastOfEach(params), nil, m)
-	switch old := sharing(b.Members, v.V); {
-	case old != nil:
+	if old := l.sharing(b, b.Members, v.V); old != nil {
 		l.unheld(n.Span, "BalancerMember, which adds none: the URL belongs to the member of "+old.At.Short())
 		l.ignored(params, old)
-	case len(b.Members) >= maxMembers:
-		l.skip(n)
-	default:
-		b.Members = append(b.Members, m)
+		return
 	}
+	l.spend(memberBytes)
+	b.Members = append(b.Members, m)
 }
 
 // proxySet lowers ProxySet (set_proxy_param in mod_proxy.c).
@@ -419,11 +392,9 @@ func (l *lowerer) proxySet(n *Node, s *scope) {
 		args = args[1:]
 	}
 	if bname, ok := balancerName(name.V); ok {
-		for _, b := range s.srv.Balancers {
-			if strings.EqualFold(b.Name.V, bname) {
-				l.parameters(n, s.srv, args, b, nil)
-				return
-			}
+		if b := l.balancers[balancerKey{s.srv, strings.ToLower(bname)}]; b != nil {
+			l.parameters(n, s.srv, args, b, nil)
+			return
 		}
 		if l.c.HasIncludesUnresolved {
 			l.parameters(n, s.srv, args, l.balancer(s.srv, bname, name.Span, false), nil)
@@ -435,7 +406,7 @@ func (l *lowerer) proxySet(n *Node, s *scope) {
 	if !l.absolute(n, model.Is(name.V, n.Span), false) {
 		return
 	}
-	w := sharing(s.srv.Workers, name.V)
+	w := l.sharing(s.srv, s.srv.Workers, name.V)
 	if w == nil && s.sec == nil && !l.c.HasIncludesUnresolved {
 		l.bad(n.Span, "`ProxySet` finds no worker `%s` before this line", name.V)
 		return

@@ -10,7 +10,7 @@ import (
 // setting handles the per-directory directives of [model.Settings].
 func (l *lowerer) setting(n *Node, s *scope) bool {
 	st := s.settings()
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "sethandler":
 		if l.one(n) {
 			text(&st.Handler, n)
@@ -34,7 +34,7 @@ func (l *lowerer) setting(n *Node, s *scope) bool {
 	case "header", "requestheader":
 		l.header(st, n)
 	case "setenv", "unsetenv", "setenvif", "setenvifnocase", "browsermatch", "browsermatchnocase":
-		e := &model.Env{At: n.Span, Directive: model.Is(n.Name, n.NameSpan)}
+		e := &model.Env{At: n.Span, Directive: model.Is(n.Name, n.NameSpan())}
 		for _, a := range n.Args {
 			e.Args = append(e.Args, model.Is(a.Text, a.Span))
 		}
@@ -60,7 +60,7 @@ func (l *lowerer) errorOverride(v *model.String, n *Node) {
 			return
 		}
 	}
-	*v = model.Is(strings.Join(argTexts(n.Args), " "), n.RawArgs)
+	*v = model.Is(strings.Join(argTexts(n.Args), " "), n.RawArgs())
 }
 
 func argTexts(args []Arg) []string {
@@ -117,7 +117,7 @@ var headerActions = names("add set setifempty append merge unset echo note edit 
 
 // header lowers Header and RequestHeader, as header_cmd of mod_headers.c.
 func (l *lowerer) header(st *model.Settings, n *Node) {
-	h := &model.HeaderRule{At: n.Span, Request: model.Is(n.Is("RequestHeader"), n.NameSpan)}
+	h := &model.HeaderRule{At: n.Span, Request: model.Is(n.Is("RequestHeader"), n.NameSpan())}
 	args := n.Args
 	if !h.Request.V && len(args) > 0 && (strings.EqualFold(args[0].Text, "always") || strings.EqualFold(args[0].Text, "onsuccess")) {
 		h.Always = model.Is(strings.EqualFold(args[0].Text, "always"), args[0].Span)
@@ -258,7 +258,7 @@ func accessOf(s *scope, n *Node) *model.Access {
 // access handles both styles of access control, as mod_access_compat.c and
 // mod_authz_core.c.
 func (l *lowerer) access(n *Node, s *scope) bool {
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "order":
 		a := accessOf(s, n)
 		if l.one(n) {

@@ -14,23 +14,18 @@ import (
 // mistake in the sections' structure, or something that only looks like a
 // structure: then it says whether httpd would stop, and where.
 type strict struct {
-	l    *loader
-	in   []source         // what lines come from, innermost last
-	stop *diag.Diagnostic // why httpd stops; nil while it goes on
+	l     *loader
+	in    []*source        // what lines come from, innermost last
+	stop  *diag.Diagnostic // why httpd stops; nil while it goes on
+	depth int              // of conditions and sections around the next line
+	full  bool             // the budget is used up: nothing more is read
 }
 
-// source is a file, or the lines of one use of a macro.
-type source struct {
-	lines []line
-	next  int
-	use   *macroUse
-	using []*macro // the macros that these lines came through
-}
-
-// readStrictly reads the whole configuration anew. It returns what httpd makes
-// of it, or the mistake at which httpd stops.
-func readStrictly(f *diag.File, t *Tree, l *loader) *diag.Diagnostic {
+// readStrictly reads the whole configuration anew. It leaves in l.c what httpd
+// makes of it, or returns the mistake at which httpd stops.
+func readStrictly(f *diag.File, l *loader) *diag.Diagnostic {
 	s := &strict{l: l}
+	t := l.parse(f)
 	l.c.Files, l.c.Trees = append(l.c.Files, f), append(l.c.Trees, t)
 	l.c.Nodes = s.file(t)
 	return s.stop
@@ -45,11 +40,9 @@ func (s *strict) fail(at diag.Span, format string, args ...any) {
 
 // read returns the next line of the stream.
 func (s *strict) read() (line, bool) {
-	for len(s.in) > 0 {
-		top := &s.in[len(s.in)-1]
-		if top.next < len(top.lines) {
-			top.next++
-			return top.lines[top.next-1], true
+	for len(s.in) > 0 && !s.full {
+		if ln, ok := s.in[len(s.in)-1].next(); ok {
+			return ln, true
 		}
 		if len(s.in) == 1 {
 			break
@@ -62,9 +55,8 @@ func (s *strict) read() (line, bool) {
 // file reads one file; its sections must be closed in it.
 func (s *strict) file(t *Tree) []*Node {
 	outer := s.in
-	s.in = []source{{lines: t.lines}}
-	b := &building{root: &Node{}}
-	b.cur = b.root
+	s.in = []*source{{file: t.File, end: len(t.File.Data)}}
+	b := s.building()
 	for s.stop == nil {
 		ln, ok := s.read()
 		if !ok {
@@ -72,7 +64,7 @@ func (s *strict) file(t *Tree) []*Node {
 		}
 		s.line(ln, b)
 	}
-	if s.stop == nil && b.cur != b.root {
+	if s.stop == nil && !s.full && b.cur != b.root {
 		n := b.cur
 		for n.Parent != nil {
 			n = n.Parent
@@ -84,10 +76,20 @@ func (s *strict) file(t *Tree) []*Node {
 }
 
 // building is one level of nodes in the making.
-type building struct{ root, cur *Node }
+type building struct {
+	root, cur *Node
+	drop      bool // nodes are not kept
+}
+
+func (s *strict) building() *building {
+	n := &Node{}
+	return &building{root: n, cur: n, drop: s.l.judging}
+}
 
 func (b *building) add(n *Node) {
-	b.cur.Children = append(b.cur.Children, n)
+	if !b.drop {
+		b.cur.Children = append(b.cur.Children, n)
+	}
 	n.Parent = b.cur
 	if b.cur == b.root {
 		n.Parent = nil
@@ -99,12 +101,12 @@ func (s *strict) line(ln line, b *building) {
 	if len(ln.text) == 0 || ln.text[0] == '#' {
 		return
 	}
-	if s.l.nodes++; s.l.nodes > maxNodes {
-		return
-	}
 	top := s.in[len(s.in)-1]
 	resolved, _ := s.l.resolveEnv(&ln)
-	n := newNode(resolved)
+	n := s.node(&resolved)
+	if n == nil {
+		return
+	}
 	n.Span, n.use = ln.at, top.use
 	if n.Kind == Blank {
 		return
@@ -112,7 +114,7 @@ func (s *strict) line(ln line, b *building) {
 	if n.Kind == Comment { // a "#" out of a variable
 		n.Kind, n.Name = Directive, "#"
 	}
-	name := strings.ToLower(n.Name)
+	name := n.key()
 	switch {
 	case n.Kind == Section && strings.HasPrefix(name, "/"):
 		s.close(n, b)
@@ -123,8 +125,36 @@ func (s *strict) line(ln line, b *building) {
 	case n.Kind == Section:
 		b.add(n)
 		b.cur = n
+		s.deeper(n)
 	default:
 		s.directive(n, name, b)
+	}
+}
+
+// node makes the node of a line; nil when the budget is used up, which is a
+// finding.
+func (s *strict) node(ln *line) *Node {
+	b := s.l.budget
+	n := new(Node)
+	if !s.l.judging {
+		n = s.l.made.add()
+	}
+	switch ok := b.node(); {
+	case ok && ln.kind() != Directive:
+		n.Kind = ln.kind()
+	case !ok || !n.read(ln, &s.l.args, b):
+		s.full = true
+		s.l.syntax(ln.at, "%s", tooDense(b))
+		return nil
+	}
+	return n
+}
+
+// deeper counts one more level, which the caller ends.
+func (s *strict) deeper(n *Node) {
+	if s.depth++; s.depth > maxNesting {
+		s.full = true
+		s.l.syntax(n.Span, "sections are nested more than %d deep; what follows was not read", maxNesting)
 	}
 }
 
@@ -138,7 +168,8 @@ func (s *strict) close(n *Node, b *building) {
 	case !b.cur.Is(name):
 		s.fail(n.Span, "`</%s>` stands where `</%s>` should", name, b.cur.Name)
 	default:
-		b.cur.Close = n.Span
+		b.cur.closing = [2]int32{n.Span.Start, n.Span.End}
+		s.depth--
 		if b.cur = b.cur.Parent; b.cur == nil {
 			b.cur = b.root
 		}
@@ -182,11 +213,13 @@ func (s *strict) condition(n *Node, b *building) {
 	switch {
 	case s.refused(before):
 	case taken:
+		s.deeper(n)
 		for _, c := range s.container(n.Name) {
 			b.add(c)
 		}
+		s.depth--
 	default:
-		if seen, ok := s.soak(n.Name); !ok {
+		if seen, ok := s.soak(n.Name); !ok && !s.full {
 			if seen == "" {
 				s.fail(n.Span, "`<%s>` is never closed", n.Name)
 			} else {
@@ -200,12 +233,11 @@ func (s *strict) condition(n *Node, b *building) {
 // (ap_build_cont_config): a line that holds nothing else, where all sections
 // opened inside are closed. The end of the input ends it too.
 func (s *strict) container(name string) []*Node {
-	b := &building{root: &Node{}}
-	b.cur = b.root
+	b := s.building()
 	end := "</" + name + ">"
 	for s.stop == nil {
 		ln, ok := s.read()
-		if !ok || b.cur == b.root && strings.EqualFold(string(ln.text), end) {
+		if !ok || b.cur == b.root && strings.EqualFold(ln.text, end) {
 			break
 		}
 		s.line(ln, b)
@@ -273,6 +305,9 @@ func (s *strict) macro(n *Node) {
 	}
 	for depth := 1; ; {
 		ln, ok := s.read()
+		if !ok && s.full {
+			return
+		}
 		if !ok {
 			s.fail(n.Span, "`<Macro>` is never closed")
 			return
@@ -290,7 +325,13 @@ func (s *strict) macro(n *Node) {
 		if depth == 0 {
 			break
 		}
+		if !s.l.budget.take(lineBytes + ln.bytes()) {
+			s.full = true
+			s.l.syntax(ln.at, "%s", tooDense(s.l.budget))
+			return
+		}
 		m.lines = append(m.lines, ln)
+		m.bytes += len(ln.text) + 1
 	}
 	s.l.macros[m.name] = m
 }
@@ -304,6 +345,7 @@ func (s *strict) use(n *Node) {
 	if s.refused(before) || m == nil {
 		return
 	}
-	using := append(top.using[:len(top.using):len(top.using)], m)
-	s.in = append(s.in, source{lines: lines, use: &macroUse{m, n.Span}, using: using})
+	lines.use = &macroUse{m, n.Span}
+	lines.using = append(top.using[:len(top.using):len(top.using)], m)
+	s.in = append(s.in, lines)
 }

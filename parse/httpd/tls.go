@@ -42,7 +42,7 @@ func (l *lowerer) tls(n *Node, srv *model.Server) bool {
 // ssl_engine_config.c). Options with a sign add to those before.
 func (l *lowerer) tlsText(v *model.String, n *Node) {
 	args, before := n.Args, ""
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "sslcertificatefile", "sslcertificatekeyfile":
 		if v.IsSet() {
 			l.skip(n)
@@ -73,7 +73,7 @@ func (l *lowerer) tlsText(v *model.String, n *Node) {
 // (mod_rewrite's cmd_rewriterule); conditions without a rule stay on a rule
 // without a pattern, so that they are not lost.
 func (l *lowerer) rewrite(n *Node, s *scope) bool {
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "rewriteengine", "rewritebase", "rewriteoptions", "rewritecond", "rewriterule":
 	default:
 		return false
@@ -93,7 +93,7 @@ func (l *lowerer) rewrite(n *Node, s *scope) bool {
 		}
 		return v
 	}
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "rewriteengine":
 		l.flag(&r.Engine, n)
 	case "rewritebase":

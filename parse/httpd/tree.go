@@ -20,8 +20,8 @@ type Kind uint8
 const (
 	Directive Kind = iota + 1
 	Section
-	Comment
-	Blank
+	Comment // lines of which at least one is a comment, the others blank
+	Blank   // blank lines
 )
 
 // Tree is the lossless syntax tree of one file: each logical line belongs to
@@ -29,29 +29,98 @@ const (
 type Tree struct {
 	File  *diag.File
 	Nodes []*Node
-
-	lines []line
 }
 
-// Node is one directive, section, comment or blank line.
+// Node is one directive or section, or a run of comments and blank lines. It
+// holds what most readers want and the place of the rest, which methods cut out
+// of the file again: a large configuration has very many of them.
 type Node struct {
 	Kind     Kind
-	Name     string    // as typed, without "<"
-	NameSpan diag.Span // without "<"
-	Args     []Arg
-	RawArgs  diag.Span // the argument text, of a section without its ">"
-	Span     diag.Span // the logical line without its last line end; of a section only the opening tag
-	Close    diag.Span // the closing tag's line; invalid when it is missing
-	Children []*Node
-	Parent   *Node
 	Skipped  bool // inside a condition that is not taken
-
-	ln       line
-	raw      string    // argument text after expansion
-	use      *macroUse // the Use that made the node, or nil
-	noAngle  bool      // opening tag without ">"
+	noAngle  bool // opening tag without ">"
 	unclosed bool
+	open     bool     // on the parser's stack
+	closing  [2]int32 // the closing tag's line in Span.File, 0:0 when it is missing
+
+	Name     string // as typed, without "<"
+	Args     []Arg
+	Span     diag.Span // the logical line without its last line end; of a section only the opening tag
+	Children []*Node
+	Parent   *Node // after Load the section around it in Config.Nodes
+
+	word *keyword  // what is known of the name; nil: nothing
+	made *made     // the line when it is joined or substituted; nil: as it stands in the file
+	use  *macroUse // the Use that made the node, or nil
 }
+
+// NameSpan returns the place of the name, without "<".
+func (n *Node) NameSpan() diag.Span {
+	l := n.line()
+	p := l.parts()
+	return l.span(p.nameStart, p.nameEnd)
+}
+
+// RawArgs returns the place of the argument text, of a section without its ">".
+func (n *Node) RawArgs() diag.Span {
+	l := n.line()
+	p := l.parts()
+	return l.span(p.args, p.end)
+}
+
+// Text returns the argument text after expansion of variables, with quotes.
+func (n *Node) Text() string {
+	l := n.line()
+	p := l.parts()
+	return l.text[p.args:p.end]
+}
+
+// Close returns the closing tag's line; it is not valid when that is missing.
+func (n *Node) Close() diag.Span {
+	if n.closing == [2]int32{} {
+		return diag.Span{}
+	}
+	return diag.Span{File: n.Span.File, Start: n.closing[0], End: n.closing[1]}
+}
+
+// line returns the logical line of a directive or section.
+func (n *Node) line() line {
+	if m := n.made; m != nil {
+		return line{file: n.Span.File, at: n.Span, text: m.text, base: m.base, segs: m.segs}
+	}
+	text := n.Span.File.Text(int(n.Span.Start), int(n.Span.End))
+	if i := strings.IndexByte(text, 0); i >= 0 {
+		text = text[:i]
+	}
+	l := line{file: n.Span.File, at: n.Span, text: text, base: n.Span.Start}
+	l.trim()
+	return l
+}
+
+// command returns what the stock modules say about the directive or section, nil
+// when none of them has it.
+func (n *Node) command() *command {
+	switch {
+	case n.word == nil:
+		return nil
+	case n.Kind == Section:
+		return n.word.section
+	}
+	return n.word.directive
+}
+
+// key returns the name in lower case; of one that is too long to be known, as it is.
+func (n *Node) key() string {
+	if n.word != nil {
+		return n.word.key
+	}
+	if len(n.Name) > longestName {
+		return n.Name // no known name is so long
+	}
+	return strings.ToLower(n.Name)
+}
+
+// longestName is more than the length of any name that a module knows.
+const longestName = 100
 
 // Arg is one word of a directive's arguments.
 type Arg struct {
@@ -71,9 +140,6 @@ func (n *Node) Arg(i int) string {
 	return ""
 }
 
-// Text returns the argument text after expansion of variables, with quotes.
-func (n *Node) Text() string { return n.raw }
-
 // Walk calls f for each node in document order; when f returns false the
 // children of that node are left out.
 func Walk(nodes []*Node, f func(*Node) bool) {
@@ -86,23 +152,22 @@ func Walk(nodes []*Node, f func(*Node) bool) {
 
 // Bytes prints the tree. An untouched tree gives the bytes of its file.
 func (t *Tree) Bytes() []byte {
-	spans := make([]diag.Span, 0, len(t.lines))
-	var collect func([]*Node)
-	collect = func(nodes []*Node) {
+	out := make([]byte, 0, len(t.File.Data))
+	add := func(s diag.Span) {
+		out = append(out, s.File.Data[s.Start:s.End]...)
+		out = append(out, lineEnd(s.File.Data, int(s.End))...)
+	}
+	var print func([]*Node)
+	print = func(nodes []*Node) {
 		for _, n := range nodes {
-			spans = append(spans, n.Span)
-			collect(n.Children)
-			if n.Close.IsValid() {
-				spans = append(spans, n.Close)
+			add(n.Span)
+			print(n.Children)
+			if c := n.Close(); c.IsValid() {
+				add(c)
 			}
 		}
 	}
-	collect(t.Nodes)
-	var out []byte
-	for _, s := range spans {
-		out = append(out, s.Text()...)
-		out = append(out, lineEnd(t.File.Data, int(s.End))...)
-	}
+	print(t.Nodes)
 	return out
 }
 

@@ -34,7 +34,7 @@ func (l *lowerer) healthOf(srv *model.Server) *healthNames {
 // healthCheck lowers ProxyHCTemplate and ProxyHCExpr of mod_proxy_hcheck.c: the
 // values of a template go into the members that name it.
 func (l *lowerer) healthCheck(n *Node, s *scope) bool {
-	switch strings.ToLower(n.Name) {
+	switch n.key() {
 	case "proxyhctemplate":
 		if len(n.Args) == 0 {
 			l.bad(n.Span, "`ProxyHCTemplate` needs a name")
@@ -100,7 +100,11 @@ func exprBody(n *Node) (string, bool) {
 func (l *lowerer) healthRef(srv *model.Server, p param, m *model.Member) {
 	switch p.key {
 	case "hctemplate":
-		t, ok := l.healthOf(srv).templates[p.val]
+		var t *template
+		ok := false
+		if h := l.health[srv]; h != nil {
+			t, ok = h.templates[p.val]
+		}
 		if !ok && !l.c.HasIncludesUnresolved {
 			l.bad(p.at, "`%s=%s`: no ProxyHCTemplate of that name stands before this line in the same server", p.key, p.val)
 		}
@@ -114,7 +118,7 @@ func (l *lowerer) healthRef(srv *model.Server, p param, m *model.Member) {
 			}
 		}
 	case "hcexpr":
-		if !l.healthOf(srv).exprs[p.val] && !l.c.HasIncludesUnresolved {
+		if h := l.health[srv]; (h == nil || !h.exprs[p.val]) && !l.c.HasIncludesUnresolved {
 			l.bad(p.at, "`%s=%s`: no ProxyHCExpr of that name stands before this line in the same server", p.key, p.val)
 		}
 	}

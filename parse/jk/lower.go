@@ -188,8 +188,8 @@ func (l *lowerer) directive(n *httpd.Node, s *server, loc *httpd.Node) {
 
 // property puts a JkWorkerProperty line into the table (jk_set_worker_property).
 func (l *lowerer) property(n *httpd.Node) {
-	f, start := n.RawArgs.File, int(n.RawArgs.Start)
-	exact := n.RawArgs.Text() == n.Text()
+	f, start := n.RawArgs().File, int(n.RawArgs().Start)
+	exact := n.RawArgs().Text() == n.Text()
 	if !exact { // variables of httpd were replaced: the words have no place of their own
 		f, start = diag.NewFile("", []byte(n.Text())), 0
 	}
@@ -199,7 +199,7 @@ func (l *lowerer) property(n *httpd.Node) {
 		return
 	}
 	if !exact {
-		p.KeySpan, p.ValueSpan, p.Span = n.RawArgs, n.RawArgs, n.RawArgs
+		p.KeySpan, p.ValueSpan, p.Span = n.RawArgs(), n.RawArgs(), n.RawArgs()
 	}
 	checkAttribute(&l.Diags, p)
 	l.t.add(p, true)

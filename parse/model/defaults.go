@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -91,13 +92,13 @@ func fill[T Scalar](v *Value[T], d T) {
 
 // applyTags fills the unset scalars below a struct that have a default tag.
 func applyTags(v reflect.Value) {
-	for _, f := range Fields(v.Type()) {
+	for _, f := range defaultsOf(v.Type()) {
 		fv := v.FieldByIndex(f.Index)
 		switch f.Kind {
 		case ScalarField:
-			if f.Default != "" && Any(fv).Origin == Unset {
-				fv.Field(0).Set(reflect.ValueOf(parseDefault(f.Default, f.Type)))
-				fv.Field(1).Set(reflect.ValueOf(Default))
+			if Origin(fv.Field(1).Uint()) == Unset {
+				fv.Field(0).Set(f.value)
+				fv.Field(1).SetUint(uint64(Default))
 			}
 		case StructField:
 			if !fv.IsNil() {
@@ -109,6 +110,32 @@ func applyTags(v reflect.Value) {
 			}
 		}
 	}
+}
+
+// defaultField is a field that has a default, or that may hold such fields.
+type defaultField struct {
+	Field
+	value reflect.Value // the default of a scalar
+}
+
+var defaultCache sync.Map // reflect.Type -> []defaultField
+
+// defaultsOf lists the fields of a struct type that [applyTags] has to look at.
+func defaultsOf(t reflect.Type) []defaultField {
+	if f, ok := defaultCache.Load(t); ok {
+		return f.([]defaultField)
+	}
+	var fields []defaultField
+	for _, f := range Fields(t) {
+		switch {
+		case f.Kind == StructField || f.Kind == ArrayField:
+			fields = append(fields, defaultField{Field: f})
+		case f.Kind == ScalarField && f.Default != "":
+			fields = append(fields, defaultField{f, reflect.ValueOf(parseDefault(f.Default, f.Type))})
+		}
+	}
+	defaultCache.Store(t, fields)
+	return fields
 }
 
 // parseDefault reads a default tag; a tag of the wrong form is a mistake of this
