@@ -24,6 +24,11 @@ const (
 	replayPerByte = 64
 )
 
+// earnedMost is how many bytes of files included again and of uses of macros
+// count as bytes of files: thousands of virtual hosts made by one macro are an
+// ordinary configuration, and its file is small.
+const earnedMost = 4 << 20
+
 // What things cost, with the pointers to them and the room that growing lists
 // leave.
 const (
@@ -33,7 +38,6 @@ const (
 	madeBytes    = int(unsafe.Sizeof(made{}))
 	segmentBytes = int(unsafe.Sizeof(segment{}))
 	lineBytes    = 2 * int(unsafe.Sizeof(line{}))
-	fileBytes    = 2048
 )
 
 // budget is what a configuration may still take.
@@ -43,6 +47,7 @@ type budget struct {
 	reread int // bytes that files included again may have
 
 	rereadBytes int // bytes of files included again
+	earned      int // bytes that counted as bytes of files, see [earnedMost]
 	nodes       int // so many were made
 	told        bool
 }
@@ -78,7 +83,15 @@ func (b *budget) again(size int) bool {
 	}
 	b.reread -= size
 	b.rereadBytes += size
+	b.earn(size)
 	return true
+}
+
+// earn lets the text of an include or a macro count as that of a file.
+func (b *budget) earn(size int) {
+	size = min(size, earnedMost-b.earned)
+	b.earned += size
+	b.left += size * bytesPerByte
 }
 
 // use takes one use of a macro with that many bytes and arguments.
@@ -88,6 +101,7 @@ func (b *budget) use(size, args int) bool {
 		return false
 	}
 	b.replay -= cost
+	b.earn(2 * size) // the macro's lines, and what is made of them
 	return true
 }
 
