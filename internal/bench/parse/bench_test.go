@@ -29,12 +29,11 @@ func TestMedianAndTable(t *testing.T) {
 	if m != (sample{2 * time.Second, 2, 5}) {
 		t.Errorf("median %+v", m)
 	}
-	first, tenth := row{1, sample{wall: time.Second, rss: 10}, sample{}}, row{10, sample{wall: 20 * time.Second, rss: 50}, sample{}}
-	if wall, rss := tenth.perSize(first); wall != 2 || rss != 0.5 {
+	if wall, rss := perSize(sample{wall: time.Second, rss: 10}, sample{wall: 20 * time.Second, rss: 50}, 10); wall != 2 || rss != 0.5 {
 		t.Errorf("per size: %v %v", wall, rss)
 	}
 	var out strings.Builder
-	if err := table(&out, []row{{1, sample{wall: time.Second}, sample{wall: 4 * time.Second}}}); err != nil || !strings.Contains(out.String(), "0.25") {
+	if err := table(&out, []row{{1, sample{wall: time.Second}, sample{wall: 2 * time.Second}, sample{wall: 4 * time.Second}}}); err != nil || !strings.Contains(out.String(), "0.25") || !strings.Contains(out.String(), "0.50") {
 		t.Errorf("%v\n%s", err, &out)
 	}
 }

@@ -1,9 +1,10 @@
-// Package main compares the time that clowder and httpd take to check the syntax
-// of one large configuration: the whole processes, from start to exit.
+// Package main compares the time that clowder and httpd take to check one large
+// configuration: the whole processes, from start to exit, of clowder once for the
+// syntax alone and once for all rules.
 //
 //	go run ./internal/bench/parse [--quick] [--json]
 //
-// Both read the same generated file of 51,000 lines with 3,000 virtual hosts in
+// All read the same generated file of 51,000 lines with 3,000 virtual hosts in
 // turn; the medians are compared. Without --quick the growth of time and memory
 // with files of 2, 5 and 10 times the size is measured as well: up to 510,000
 // lines, in the columns "wall per size" and "RSS per size", which stay near 1 or
@@ -79,17 +80,18 @@ func bench(w io.Writer, quick, asJSON bool) error {
 		if err := os.WriteFile(conf, generate(dir, hostsPerFile*factor), 0o600); err != nil {
 			return err
 		}
-		ours := []string{clowder, "lint", "--only", "syntax", conf}
+		syntax := []string{clowder, "lint", "--only", "syntax", conf}
+		lint := []string{clowder, "lint", "--fail-on", "never", conf}
 		theirs := []string{httpd, "-t", "-f", conf}
 		n := runs
 		if i > 0 {
 			n = 3
 		}
-		a, b, err := alternate(ours, theirs, n)
+		s, err := alternate(n, syntax, lint, theirs)
 		if err != nil {
 			return err
 		}
-		rows = append(rows, row{factor, a, b})
+		rows = append(rows, row{factor, s[0], s[1], s[2]})
 	}
 	if asJSON {
 		return json.NewEncoder(w).Encode(report(rows))
@@ -99,27 +101,30 @@ func bench(w io.Writer, quick, asJSON bool) error {
 
 // row is the comparison for one size.
 type row struct {
-	factor       int
-	ours, theirs sample
+	factor               int
+	syntax, lint, theirs sample
 }
 
-func (r row) ratio() float64 { return float64(r.ours.wall) / float64(r.theirs.wall) }
+func (r row) ratio(s sample) float64 { return float64(s.wall) / float64(r.theirs.wall) }
 
-// perSize returns how wall time and memory of clowder grew from the first row to
-// r, each divided by how the file grew: 1 is linear.
-func (r row) perSize(first row) (wall, rss float64) {
-	size := float64(r.factor) / float64(first.factor)
-	return float64(r.ours.wall) / float64(first.ours.wall) / size, float64(r.ours.rss) / float64(first.ours.rss) / size
+// perSize returns how wall time and memory grew from one size to another that is
+// factor times as large, each divided by the factor: 1 is linear.
+func perSize(small, large sample, factor float64) (wall, rss float64) {
+	return float64(large.wall) / float64(small.wall) / factor, float64(large.rss) / float64(small.rss) / factor
 }
 
-// report is what --json prints: the ratio, and with more than one size how wall
-// time and memory grew with each.
+// report is what --json prints: the ratios, and with more than one size how wall
+// time and memory of clowder grew with each.
 func report(rows []row) map[string]any {
-	out := map[string]any{"ratios": map[string]float64{"syntax_vs_httpd": rows[0].ratio()}}
+	first := rows[0]
+	out := map[string]any{"ratios": map[string]float64{"syntax_vs_httpd": first.ratio(first.syntax), "lint_vs_httpd": first.ratio(first.lint)}}
 	var growth []map[string]float64
 	for _, r := range rows[1:] {
-		wall, rss := r.perSize(rows[0])
-		growth = append(growth, map[string]float64{"factor": float64(r.factor), "wall_per_size": wall, "rss_per_size": rss})
+		f := float64(r.factor) / float64(first.factor)
+		wall, rss := perSize(first.syntax, r.syntax, f)
+		lintWall, lintRSS := perSize(first.lint, r.lint, f)
+		growth = append(growth, map[string]float64{"factor": float64(r.factor), "wall_per_size": wall, "rss_per_size": rss,
+			"lint_wall_per_size": lintWall, "lint_rss_per_size": lintRSS})
 	}
 	if growth != nil {
 		out["growth"] = growth
@@ -132,10 +137,18 @@ func table(w io.Writer, rows []row) error {
 	fmt.Fprintln(t, "lines\tprogram\twall ms\tCPU ms\tmax RSS MiB\tratio\twall per size\tRSS per size\t")
 	for _, r := range rows {
 		lines := r.factor * hostsPerFile * linesPerHost
-		wall, rss := r.perSize(rows[0])
-		fmt.Fprintf(t, "%d\tclowder lint --only syntax\t%s\t%.2f\t%.2f\t%.2f\t\n", lines, r.ours, r.ratio(), wall, rss)
-		wall, rss = row{factor: r.factor, ours: r.theirs}.perSize(row{factor: rows[0].factor, ours: rows[0].theirs})
-		fmt.Fprintf(t, "%d\thttpd -t\t%s\t1.00\t%.2f\t%.2f\t\n", lines, r.theirs, wall, rss)
+		factor := float64(r.factor) / float64(rows[0].factor)
+		for _, x := range []struct {
+			name       string
+			now, first sample
+		}{
+			{"clowder lint --only syntax", r.syntax, rows[0].syntax},
+			{"clowder lint", r.lint, rows[0].lint},
+			{"httpd -t", r.theirs, rows[0].theirs},
+		} {
+			wall, rss := perSize(x.first, x.now, factor)
+			fmt.Fprintf(t, "%d\t%s\t%s\t%.2f\t%.2f\t%.2f\t\n", lines, x.name, x.now, r.ratio(x.now), wall, rss)
+		}
 	}
 	return t.Flush()
 }

@@ -19,24 +19,26 @@ func (s sample) String() string {
 	return fmt.Sprintf("%.0f\t%.0f\t%.0f", s.wall.Seconds()*1000, s.cpu.Seconds()*1000, float64(s.rss)/1024)
 }
 
-// alternate runs both commands in turn: once to warm up, then n times each. Both
+// alternate runs the commands in turn: once to warm up, then n times each. All
 // must find nothing wrong.
-func alternate(a, b []string, n int) (sample, sample, error) {
-	var as, bs []sample
+func alternate(n int, commands ...[]string) ([]sample, error) {
+	all := make([][]sample, len(commands))
 	for i := range n + 1 {
-		x, err := once(a)
-		if err != nil {
-			return sample{}, sample{}, err
-		}
-		y, err := once(b)
-		if err != nil {
-			return sample{}, sample{}, err
-		}
-		if i > 0 {
-			as, bs = append(as, x), append(bs, y)
+		for k, c := range commands {
+			x, err := once(c)
+			if err != nil {
+				return nil, err
+			}
+			if i > 0 {
+				all[k] = append(all[k], x)
+			}
 		}
 	}
-	return median(as), median(bs), nil
+	out := make([]sample, len(commands))
+	for k := range all {
+		out[k] = median(all[k])
+	}
+	return out, nil
 }
 
 func once(args []string) (sample, error) {
