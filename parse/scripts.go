@@ -39,9 +39,13 @@ func isStartScript(base string, data []byte) bool {
 	case ".xml", ".toml", ".properties":
 		return false
 	case ".conf":
-		return scriptLine.Match(data) && !bytes.ContainsRune(data, '<')
+		return !bytes.ContainsRune(data, '<') && setsOptions(data)
 	}
-	return scriptLine.Match(data)
+	return setsOptions(data)
+}
+
+func setsOptions(data []byte) bool {
+	return bytes.Contains(data, []byte("_OPTS=")) && scriptLine.Match(data)
 }
 
 var (

@@ -17,9 +17,9 @@ func indentOf(f *diag.File, offset int32) string {
 	return line[:len(line)-len(strings.TrimLeft(line, " \t"))]
 }
 
-// eol returns the line end that the file uses.
+// eol returns the line end that the file's first line has.
 func eol(f *diag.File) string {
-	if bytes.Contains(f.Data, []byte("\r\n")) {
+	if i := bytes.IndexByte(f.Data, '\n'); i > 0 && f.Data[i-1] == '\r' {
 		return "\r\n"
 	}
 	return "\n"

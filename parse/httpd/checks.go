@@ -215,9 +215,28 @@ func numberFrom(least int) func(*lowerer, *Node) {
 
 // regex reports a word that is no regular expression.
 func (l *lowerer) regex(n *Node, at diag.Span, re string) {
-	if !compiles(re) {
+	if !l.compiles(re) {
 		l.bad(at, "`%s`: `%s` is no regular expression", n.Name, re)
 	}
+}
+
+// maxRemembered bounds how many regular expressions are remembered.
+const maxRemembered = 1000
+
+// compiles is the function of that name, which is asked once for each of the
+// expressions that virtual hosts repeat.
+func (l *lowerer) compiles(re string) bool {
+	ok, known := l.regexes[re]
+	if !known {
+		ok = compiles(re)
+		if l.regexes == nil {
+			l.regexes = map[string]bool{}
+		}
+		if len(l.regexes) < maxRemembered && len(re) < maxRemembered {
+			l.regexes[re] = ok
+		}
+	}
+	return ok
 }
 
 // expr reports a text that is no expression.
@@ -488,7 +507,7 @@ func checkSetEnvIf(l *lowerer, n *Node) {
 	switch {
 	case len(args) == 0 || args[0].Text == "":
 		l.bad(n.Span, "`%s` needs a regular expression", n.Name)
-	case !compiles(args[0].Text):
+	case !l.compiles(args[0].Text):
 		l.bad(args[0].Span, "`%s`: `%s` is no regular expression", n.Name, args[0].Text)
 	case len(args) == 1 || args[1].Text == "":
 		l.bad(n.Span, "`%s` needs a variable to set", n.Name)

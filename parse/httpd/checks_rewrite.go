@@ -53,7 +53,7 @@ func (l *lowerer) rewriteLine(n *Node, args []Arg, flags set) bool {
 }
 
 func (l *lowerer) rewriteRegex(n *Node, a Arg) bool {
-	if re := strings.TrimPrefix(a.Text, "!"); !compiles(re) {
+	if re := strings.TrimPrefix(a.Text, "!"); !l.compiles(re) {
 		l.bad(a.Span, "`%s`: `%s` is no regular expression", n.Name, re)
 		return false
 	}

@@ -52,7 +52,8 @@ type lowerer struct {
 	left      budget          // for the model
 	full      bool            // nothing is left
 	around    around
-	aside     int // inside sections that the model does not hold
+	regexes   map[string]bool // whether they compile
+	aside     int             // inside sections that the model does not hold
 }
 
 // scope is where a directive stands.

@@ -183,7 +183,7 @@ func (l *lowerer) headerRest(h *model.HeaderRule, n *Node, args []Arg) bool {
 	case 1:
 		h.Value = model.Is(args[0].Text, args[0].Span)
 	case 2:
-		if !compiles(args[0].Text) {
+		if !l.compiles(args[0].Text) {
 			l.bad(args[0].Span, "`%s %s`: `%s` is no regular expression", n.Name, h.Action.V, args[0].Text)
 			return false
 		}
