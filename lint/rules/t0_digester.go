@@ -273,14 +273,6 @@ func (c *config) property(e *tomcat.Element, classes []*known.ClassInfo, name st
 		switch name {
 		case "executor", "sslImplementationName", "protocol", "portOffset":
 			return known.NoKind, 0, true
-		case "acceptCount":
-			name = "backlog"
-		case "connectionLinger":
-			name = "soLinger"
-		case "connectionTimeout":
-			name = "soTimeout"
-		case "rootFile":
-			name = "rootfile"
 		}
 		if option, ok := strings.CutPrefix(name, "socket."); ok {
 			name = option
@@ -298,6 +290,21 @@ func (c *config) property(e *tomcat.Element, classes []*known.ClassInfo, name st
 			return known.NoKind, 0, true
 		}
 	}
+	kind, versions, skip = c.propertyOf(e, classes, name)
+	if alias := connectorAliases[name]; e.Name == "Connector" && alias != "" {
+		k, v, _ := c.propertyOf(e, classes, alias)
+		versions |= v
+		if kind == known.NoKind {
+			kind = k
+		}
+	}
+	return kind, versions, skip
+}
+
+// connectorAliases are attributes that older versions pass on under another name.
+var connectorAliases = map[string]string{"acceptCount": "backlog", "connectionLinger": "soLinger", "connectionTimeout": "soTimeout", "rootFile": "rootfile"}
+
+func (c *config) propertyOf(e *tomcat.Element, classes []*known.ClassInfo, name string) (kind known.Kind, versions known.Tomcat, skip bool) {
 	for _, info := range classes {
 		if e.Name != "Connector" && info.TakesAny(c.bits) && !dynamicOnly(info, name, c.bits) {
 			return known.NoKind, 0, true
