@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -100,7 +101,7 @@ func (c *config) attribute(p *lint.Pass, e *tomcat.Element, classes []*known.Cla
 	f.Message += "; Tomcat warns and " + consequence(e, classes, near, c.version)
 	if near != "" {
 		f.Message += fmt.Sprintf("; did you mean `%s`?", near)
-	} else if tlsAttribute(e, versions) {
+	} else if tlsAttribute(e, a.Name, versions) {
 		f.Message += "; write it in an <SSLHostConfig> with a <Certificate>"
 	}
 	if new != "" {
@@ -114,9 +115,11 @@ func (c *config) attribute(p *lint.Pass, e *tomcat.Element, classes []*known.Cla
 
 // tlsAttribute reports whether the connector's attribute was one of those that
 // became <SSLHostConfig> and <Certificate>.
-func tlsAttribute(e *tomcat.Element, versions known.Tomcat) bool {
-	return e.Name == "Connector" && versions&(known.T101|known.T11) == 0 && versions&known.T9 != 0
+func tlsAttribute(e *tomcat.Element, name string, versions known.Tomcat) bool {
+	return e.Name == "Connector" && versions&(known.T101|known.T11) == 0 && versions&known.T9 != 0 && tlsName.MatchString(name)
 }
+
+var tlsName = regexp.MustCompile(`(?i)^(ssl|key|trust|cipher|crl|clientAuth|algorithm|session|useServerCipher)`)
 
 // when says which versions have the attribute, if any has.
 func (c *config) when(versions known.Tomcat) string {

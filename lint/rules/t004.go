@@ -38,6 +38,7 @@ type removal struct {
 }
 
 var removals = map[string]removal{
+	"ServerLifecycleListener":         {since: "7.0", instead: "delete the element, nothing is needed instead"},
 	"JasperListener":                  {since: "8.0", instead: "delete the element, nothing is needed instead"},
 	"JvmRouteSessionIDBinderListener": {since: "8.0", instead: "delete the element, JvmRouteBinderValve does it alone"},
 	"MessageDispatch15Interceptor":    {since: "8.0", new: "MessageDispatchInterceptor", instead: "write MessageDispatchInterceptor"},

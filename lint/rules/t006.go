@@ -19,7 +19,7 @@ var badValue = &lint.Rule{
 		Fix:    "Write a whole number, a port from 0 to 65535, or true or false.",
 		Bad:    `<Server port="8005" shutdown="SHUTDOWN"><Service name="Catalina"><Connector port="8O09" protocol="AJP/1.3" secret="a-long-word"/></Service></Server>`,
 		Good:   `<Server port="8005" shutdown="SHUTDOWN"><Service name="Catalina"><Connector port="8009" protocol="AJP/1.3" secret="a-long-word"/></Service></Server>`,
-		Notes:  "A truth value is a warning. -1 as a port means none, 0 any free one. Values with ${...} are looked at after substitution only, and not at all when a property is not known. channelSendOptions may be names from Tomcat 9 on. Silent for somebody else's classes.",
+		Notes:  "A truth value is a warning. -1 as a port means none, 0 any free one. Values of templates, such as @PORT@ or HTTP_PORT, are passed over. Values with ${...} are looked at after substitution only, and not at all when a property is not known. channelSendOptions may be names from Tomcat 9 on. Silent for somebody else's classes.",
 		Source: "IntrospectionUtils.setProperty: Integer.valueOf, Long.valueOf, Boolean.valueOf. Tried with Tomcat 10.1.60.",
 	},
 	Check: func(p *lint.Pass) {
@@ -39,6 +39,9 @@ var badValue = &lint.Rule{
 // checkValue reports a value that the digester cannot turn into its kind. Numbers
 // that the lowering needed have been reported by it.
 func checkValue(p *lint.Pass, a *tomcat.Attr, kind known.Kind) {
+	if tomcat.Placeholder(a.Value) {
+		return
+	}
 	var err error
 	switch kind {
 	case known.Whole:
@@ -55,10 +58,7 @@ func checkValue(p *lint.Pass, a *tomcat.Attr, kind known.Kind) {
 	if err == nil || p.ParserFound("T006", "`"+a.Name+"=", a.Span) {
 		return
 	}
-	what := "is not a whole number"
-	if a.Value == "" {
-		what = "is empty where a number must stand"
-	}
+	what := tomcat.NumberFault(a.Value)
 	p.Report(lint.Finding{At: a.Span, Subject: a,
 		Message: fmt.Sprintf("`%s=\"%s\"` %s; Tomcat warns and goes on with the default", a.Name, a.Value, what)})
 }

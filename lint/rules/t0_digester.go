@@ -178,7 +178,7 @@ func (c *config) elements(f func(e *tomcat.Element, classes []*known.ClassInfo))
 		}
 		accepted := digester[digesterKey(e)]
 		for _, child := range e.Children {
-			if accepted[child.Name] != 0 {
+			if accepted[child.Name]&c.bits != 0 {
 				visit(child)
 			}
 		}
