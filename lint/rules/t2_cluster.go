@@ -27,7 +27,7 @@ func allClusters(p *lint.Pass) []clusterAt {
 	var out []clusterAt
 	for _, n := range p.Setup.Nodes {
 		for _, c := range clusters(n) {
-			if c.Class.V == "" || model.SimpleClass(c.Class.V) == "SimpleTcpCluster" {
+			if c.Class.V == "" || strings.HasSuffix(c.Class.V, ".ha.tcp.SimpleTcpCluster") {
 				out = append(out, clusterAt{c, n})
 			}
 		}
