@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +22,7 @@ type lintCmd struct {
 	Only            string   `placeholder:"syntax" help:"Check only this: syntax (what httpd -t and an XML parser see)."`
 	OnHost          bool     `name:"on-host" help:"This is the server's own machine: files that LoadModule names must exist."`
 	ruleFlags       `embed:""`
-	MinSeverity     string `name:"min-severity" enum:"info,warning,error" default:"info" help:"Hide weaker findings: ${enum}."`
+	MinSeverity     string `name:"min-severity" enum:"default,info,warning,error" default:"default" help:"Hide weaker findings: info, warning or error (default: warning, or info with --fail-on info)."`
 	NoInlineIgnores bool   `name:"no-inline-ignores" help:"Comments clowder:ignore in the files count for nothing."`
 	baselineFlags   `embed:""`
 	Fix             fixMode `placeholder:"safe" help:"Mend what can be mended in the files: --fix or --fix=safe, or --fix=suggested for all that is offered."`
@@ -48,7 +49,11 @@ func (c *lintCmd) Run(a *app) error {
 	}
 	o, failOn := settings.options(r)
 	o.NoInline = c.NoInlineIgnores
-	o.MinSeverity, _ = diag.ParseSeverity(c.MinSeverity)
+	least, asked := diag.ParseSeverity(c.MinSeverity)
+	if !asked {
+		least = min(cmp.Or(failOn, diag.Warning), diag.Warning)
+	}
+	o.MinSeverity = least
 	if c.Verbose {
 		c.tellInputs(a.stderr, r)
 	}

@@ -120,13 +120,18 @@ var xmlSyntax = &lint.Rule{
 		What: "An element is not closed, is closed twice, or the text is no XML.",
 		Why:  "Tomcat's digester gives up where it notices, often far behind the mistake, and the server does not start.",
 		Fix:  "Close the element at the place the message names.",
-		Bad: `<Sender className="org.apache.catalina.tribes.transport.ReplicationTransmitter">
-  <Transport className="org.apache.catalina.tribes.transport.nio.PooledParallelSender"/>
-<Receiver className="org.apache.catalina.tribes.transport.nio.NioReceiver"/>`,
-		Good: `<Sender className="org.apache.catalina.tribes.transport.ReplicationTransmitter">
-  <Transport className="org.apache.catalina.tribes.transport.nio.PooledParallelSender"/>
-</Sender>
-<Receiver className="org.apache.catalina.tribes.transport.nio.NioReceiver"/>`,
+		Bad: `<Server port="8005" shutdown="SHUTDOWN">
+  <Service name="Catalina">
+    <Connector port="8080">
+    <Engine name="Catalina" defaultHost="localhost"/>
+  </Service>
+</Server>`,
+		Good: `<Server port="8005" shutdown="SHUTDOWN">
+  <Service name="Catalina">
+    <Connector port="8080"/>
+    <Engine name="Catalina" defaultHost="localhost"/>
+  </Service>
+</Server>`,
 		Notes:  "At most one finding per opening tag. Rules about the one Tomcat run on the recovered tree; X rules are silent about the node.",
 		Source: "The XML specification; 18 of 310 public server.xml files read are not well-formed.",
 	},

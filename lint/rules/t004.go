@@ -3,9 +3,11 @@ package rules
 import (
 	"fmt"
 	"reflect"
+	"strings"
 
 	"clowder/lint"
 	"clowder/parse/diag"
+	"clowder/parse/known"
 	"clowder/parse/model"
 )
 
@@ -20,41 +22,88 @@ var classRemoved = &lint.Rule{
 </Server>`,
 		Good: `<Server port="8005" shutdown="SHUTDOWN">
 </Server>`,
-		Notes:  "Without a declared version a warning that names the version of the removal. A Listener with optional=\"true\" is skipped by Tomcat and here.",
+		Notes:  "Some classes went in the middle of a branch: JmxRemoteLifecycleListener in 8.5.75 and 9.0.58. Without a declared version a warning that names the version of the removal. A Listener with optional=\"true\" is skipped by Tomcat and here.",
 		Source: "Class lists of the release branches; 98 of 292 public server.xml files read still have JasperListener. Tried with Tomcat 10.1.60.",
 	},
 	Check: checkClasses,
 }
 
-// removal says since when a class is gone and what to do. New is the simple name
-// that replaces it, "" when the element is to be deleted, "-" when there is no
-// replacement that an edit could write.
-type removal struct{ since, new, instead string }
+// removal says since when a class is gone and what to do. New is the class that
+// replaces it: a simple name in the same package or a full name; "" when the element
+// is to be deleted, "-" when there is no replacement that an edit could write.
+// Branches name the release of a branch that lost it between two minor versions.
+type removal struct {
+	since, new, instead string
+	branches            map[string]string
+}
 
 var removals = map[string]removal{
-	"JasperListener":                  {"8.5", "", "delete the element, nothing is needed instead"},
-	"JvmRouteSessionIDBinderListener": {"8.5", "", "delete the element, JvmRouteBinderValve does it alone"},
-	"MessageDispatch15Interceptor":    {"8.5", "MessageDispatchInterceptor", "write MessageDispatchInterceptor"},
-	"VirtualWebappLoader":             {"8.5", "-", "use <Resources> with PreResources or JarResources"},
-	"VirtualDirContext":               {"8.5", "-", "use <Resources> with PreResources or PostResources"},
-	"JmxRemoteLifecycleListener":      {"9.0", "-", "set the JMX ports by the system properties of the JDK"},
-	"Http11Protocol":                  {"9.0", "Http11NioProtocol", "write Http11NioProtocol"},
-	"AjpProtocol":                     {"9.0", "AjpNioProtocol", "write AjpNioProtocol"},
-	"JDBCRealm":                       {"10.1", "-", "use DataSourceRealm"},
-	"JDBCStore":                       {"10.1", "-", "use DataSourceStore"},
-	"BioReceiver":                     {"10.1", "-", "use org.apache.catalina.tribes.transport.nio.NioReceiver"},
-	"PooledMultiSender":               {"10.1", "-", "use org.apache.catalina.tribes.transport.nio.PooledParallelSender"},
-	"Http11AprProtocol":               {"10.1", "Http11NioProtocol", "write Http11NioProtocol"},
-	"AjpAprProtocol":                  {"10.1", "AjpNioProtocol", "write AjpNioProtocol"},
-	"LegacyCookieProcessor":           {"10.1", "-", "use Rfc6265CookieProcessor, the default"},
+	"ServerLifecycleListener":         {since: "7.0", instead: "delete the element, nothing is needed instead"},
+	"JasperListener":                  {since: "8.0", instead: "delete the element, nothing is needed instead"},
+	"JvmRouteSessionIDBinderListener": {since: "8.0", instead: "delete the element, JvmRouteBinderValve does it alone"},
+	"MessageDispatch15Interceptor":    {since: "8.0", new: "MessageDispatchInterceptor", instead: "write MessageDispatchInterceptor"},
+	"VirtualWebappLoader":             {since: "8.0", new: "-", instead: "use <Resources> with PreResources or JarResources"},
+	"VirtualDirContext":               {since: "8.0", new: "-", instead: "use <Resources> with PreResources or PostResources"},
+	"JmxRemoteLifecycleListener":      {since: "10.0", new: "-", instead: "set the JMX ports by the system properties of the JDK", branches: map[string]string{"8": "8.5.75", "9": "9.0.58"}},
+	"Http11Protocol":                  {since: "9.0", new: "Http11NioProtocol", instead: "write Http11NioProtocol"},
+	"AjpProtocol":                     {since: "9.0", new: "AjpNioProtocol", instead: "write AjpNioProtocol"},
+	"JDBCRealm":                       {since: "10.0", new: "-", instead: "use DataSourceRealm"},
+	"JDBCStore":                       {since: "10.0", new: "-", instead: "use DataSourceStore"},
+	"BioReceiver":                     {since: "10.0", new: "org.apache.catalina.tribes.transport.nio.NioReceiver", instead: "use org.apache.catalina.tribes.transport.nio.NioReceiver"},
+	"PooledMultiSender":               {since: "10.0", new: "org.apache.catalina.tribes.transport.nio.PooledParallelSender", instead: "use org.apache.catalina.tribes.transport.nio.PooledParallelSender"},
+	"Http11AprProtocol":               {since: "10.1", new: "Http11NioProtocol", instead: "write Http11NioProtocol"},
+	"AjpAprProtocol":                  {since: "10.1", new: "AjpNioProtocol", instead: "write AjpNioProtocol"},
+	"LegacyCookieProcessor":           {since: "10.1", new: "-", instead: "use Rfc6265CookieProcessor, the default"},
+}
+
+// removedIn returns the version from which on the class is gone, "" when the
+// version still has it; without a declared version that of the newest branch.
+func (r removal) removedIn(version string, declared bool) string {
+	if declared {
+		major, _, _ := strings.Cut(version, ".")
+		if since, ok := r.branches[major]; ok && lint.AtLeast(version, since) {
+			return since
+		}
+		if !lint.AtLeast(version, r.since) {
+			return ""
+		}
+	}
+	return r.since
+}
+
+// removalOf finds what is known about a class that is gone: the list above, else
+// the classes of the branches.
+func removalOf(class string) (removal, bool) {
+	if !tomcatOwn(class) {
+		return removal{}, false
+	}
+	if r, ok := removals[model.SimpleClass(class)]; ok {
+		return r, true
+	}
+	info, ok := known.Class(class)
+	if !ok || info.Versions&known.T11 != 0 {
+		return removal{}, false
+	}
+	since := ""
+	for _, b := range []struct {
+		bit     known.Tomcat
+		version string
+	}{{known.T11, "11.0"}, {known.T101, "10.1"}, {known.T9, "9.0"}, {known.T85, "8.5"}} {
+		if info.Versions&b.bit != 0 {
+			break
+		}
+		since = b.version
+	}
+	return removal{since: since, new: "-", instead: "it has no successor of that name"}, true
 }
 
 func checkClasses(p *lint.Pass) {
 	for _, n := range p.Setup.Nodes {
 		version, declared := p.TomcatVersion(n)
 		eachClass(reflect.ValueOf(n), func(class model.String, element diag.Span, c *model.Component) {
-			r, ok := removals[model.SimpleClass(class.V)]
-			if !ok || !tomcatOwn(class.V) || declared && !lint.AtLeast(version, r.since) {
+			r, ok := removalOf(class.V)
+			since := r.removedIn(version, declared)
+			if !ok || since == "" {
 				return
 			}
 			if c != nil && c.Element.V == "Listener" {
@@ -64,11 +113,11 @@ func checkClasses(p *lint.Pass) {
 			}
 			f := lint.Finding{
 				At: class.Span, Subject: element,
-				Message: fmt.Sprintf("%s was removed in Tomcat %s; the server does not start; %s", model.SimpleClass(class.V), r.since, r.instead),
+				Message: fmt.Sprintf("%s was removed in Tomcat %s; the server does not start; %s", model.SimpleClass(class.V), since, r.instead),
 				Fixes:   removalFix(r, class, element),
 			}
 			if !declared {
-				f.Message = fmt.Sprintf("%s was removed in Tomcat %s: from then on the server does not start; %s", model.SimpleClass(class.V), r.since, r.instead)
+				f.Message = fmt.Sprintf("%s was removed in Tomcat %s: from then on the server does not start; %s", model.SimpleClass(class.V), since, r.instead)
 				lint.Undeclared(&f, "Tomcat")
 			}
 			p.Report(f)
@@ -86,7 +135,10 @@ func removalFix(r removal, class model.String, element diag.Span) []diag.Fix {
 		}
 		return nil
 	}
-	full := class.V[:len(class.V)-len(model.SimpleClass(class.V))] + r.new
+	full := r.new
+	if !strings.Contains(full, ".") {
+		full = class.V[:len(class.V)-len(model.SimpleClass(class.V))] + r.new
+	}
 	at := valueOf(class.Span)
 	if at.Text() != class.V {
 		return nil // written with references or variables

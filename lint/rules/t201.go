@@ -30,15 +30,13 @@ var mcastAddressNotMulticast = &lint.Rule{
     </Channel>
   </Cluster>
 </Engine></Service></Server>`,
-		Notes:  "Host names are not checked. 224.0.0.0/24 is reserved for routers and not forwarded: a warning.",
+		Notes:  "Host names are not checked. Silent when channelStartOptions does not run the membership service. 224.0.0.0/24 is reserved for routers and not forwarded: a warning.",
 		Source: "Membership reference; McastServiceImpl.setupSocket. Tried with Tomcat 10.1.60: \"\" and 10.1.2.3 both stop the server.",
 	},
 	Check: func(p *lint.Pass) {
-		for _, n := range p.Setup.Nodes {
-			for _, c := range clusters(n) {
-				if c.Channel != nil && c.Channel.Membership != nil {
-					checkMcast(p, c.Channel.Membership)
-				}
+		for _, c := range allClusters(p) {
+			if m := c.membership(); m != nil && c.mcast() {
+				checkMcast(p, m)
 			}
 		}
 	},

@@ -204,7 +204,7 @@ func (s *statics) listFix(l *staticList, missing []peer) []diag.Fix {
 		if other == nil || r.port == 0 || r.span > 1 || r.address == "auto" || model.IsLoopback(r.address) || model.IsWildcard(r.address) {
 			return nil
 		}
-		if _, ok := uniqueID(other.local); !ok {
+		if _, ok := memberUniqueID(other.local); !ok {
 			return nil
 		}
 		lines = append(lines, fmt.Sprintf(`<Member className="org.apache.catalina.tribes.membership.StaticMember" host="%s" port="%d" uniqueId="%s"/>`,

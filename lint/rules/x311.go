@@ -103,10 +103,10 @@ ProxyPass "/app" "balancer://c/app"
 		Notes:  "Blanks in the list of bytes do not matter. Nodes without a LocalMember, and lists that are no 16 bytes (T205), are not judged. A Member that names a node whose own uniqueId is taken twice is not reported as well.",
 		Source: "Interceptor reference, LocalMember; MemberImpl.equals.",
 	},
-	Check: checkUniqueIDs,
+	Check: checkNodeUniqueIDs,
 }
 
-func checkUniqueIDs(p *lint.Pass) {
+func checkNodeUniqueIDs(p *lint.Pass) {
 	s := newStatics(p)
 	twice := reportEqualIDs(p, s)
 	for _, n := range s.nodes {
@@ -119,8 +119,8 @@ func checkUniqueIDs(p *lint.Pass) {
 			if t.node == nil || twice[t.node] || s.lists[t.node] == nil {
 				continue
 			}
-			id, ok := uniqueID(l.members[i])
-			own, has := uniqueID(s.lists[t.node].local)
+			id, ok := memberUniqueID(l.members[i])
+			own, has := memberUniqueID(s.lists[t.node].local)
 			if ok && has && id != own {
 				reportUniqueID(p, l.members[i], t, s.lists[t.node].local)
 			}
@@ -171,7 +171,7 @@ func reportEqualIDs(p *lint.Pass, s *statics) map[*model.Node]bool {
 		if s.lists[n] == nil {
 			continue
 		}
-		id, ok := uniqueID(s.lists[n].local)
+		id, ok := memberUniqueID(s.lists[n].local)
 		k := key{u.find(n), id}
 		switch a := first[k]; {
 		case !ok:

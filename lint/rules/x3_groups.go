@@ -256,12 +256,6 @@ func tribesCluster(n *model.Node) *model.Cluster {
 	return c
 }
 
-// Bits of channelStartOptions, from org.apache.catalina.tribes.Channel.
-const (
-	startMembership = 4 | 8 // receive and send the heartbeats
-	startDefault    = 15
-)
-
 // Defaults of McastService.
 const (
 	mcastAddress = "228.0.0.4"
@@ -373,12 +367,4 @@ func reportPeer(p *lint.Pass, x, y peer, f lint.Finding) {
 		f.Subject = x.Node
 	}
 	p.Report(f)
-}
-
-// clusterPlace is the start tag of a part of the cluster, or of what should hold it.
-func clusterPlace(c *model.Cluster, part diag.Span) diag.Span {
-	if part.IsValid() {
-		return part.Head()
-	}
-	return c.At.Head()
 }

@@ -65,9 +65,9 @@ func localMember(p *lint.Pass, n *model.Node, at diag.Span) *model.StaticMember 
 	return out
 }
 
-// uniqueID brings a uniqueId into one form; ok is false when it is no list of
+// memberUniqueID brings a uniqueId into one form; ok is false when it is no list of
 // bytes, which T205 speaks about.
-func uniqueID(m *model.StaticMember) (string, bool) {
+func memberUniqueID(m *model.StaticMember) (string, bool) {
 	if m == nil || !m.UniqueID.IsWritten() {
 		return "", false
 	}
@@ -179,10 +179,10 @@ func (s *statics) targets(l *staticList) (out []target, self []bool) {
 // sameID keeps the targets that call themselves as the member does.
 func (s *statics) sameID(m *model.StaticMember, list []target) []target {
 	var out []target
-	id, ok := uniqueID(m)
+	id, ok := memberUniqueID(m)
 	for _, t := range list {
 		if l := s.lists[t.node]; ok && l != nil {
-			if own, has := uniqueID(l.local); has && own == id {
+			if own, has := memberUniqueID(l.local); has && own == id {
 				out = append(out, t)
 			}
 		}

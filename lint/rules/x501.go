@@ -139,7 +139,7 @@ func reportBlind(p *lint.Pass, u *use, blind []blindLink, plain map[*model.Conne
 // forwardFix is both halves: the header in the virtual host and the valve in the
 // Engines. It is offered when nobody reaches the nodes without TLS.
 func forwardFix(p *lint.Pass, u *use, blind []blindLink, plain map[*model.Connector]bool) []diag.Fix {
-	if u.owner != u.Server.Server || publicAddress(u.FrontEnd.Host.V) || ofModJK(&model.Member{At: u.at}) {
+	if u.owner != u.Server.Server || untrustedAddress(u.FrontEnd.Host.V) || ofModJK(&model.Member{At: u.at}) {
 		return nil
 	}
 	var edits []diag.Edit

@@ -187,9 +187,9 @@ rules:
 	return false
 }
 
-// publicAddress reports whether the text is an address outside the ranges that
+// untrustedAddress reports whether the text is an address outside the ranges that
 // RemoteIpValve trusts by default.
-func publicAddress(text string) bool {
+func untrustedAddress(text string) bool {
 	a, err := netip.ParseAddr(strings.Trim(text, "[]"))
 	return err == nil && !defaultProxies.contains(a)
 }

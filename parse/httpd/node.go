@@ -49,17 +49,6 @@ func (l *line) parts() parts {
 	return p
 }
 
-// newNode makes the node of one logical line; a section still lacks its content.
-func newNode(l line) *Node {
-	n := new(Node)
-	if n.Kind = l.kind(); n.Kind != Directive {
-		n.Span = l.at
-		return n
-	}
-	n.read(&l, nil, nil)
-	return n
-}
-
 // read fills the node of a line that is a directive or a tag. Without a budget
 // all arguments are taken; else it reports whether it was large enough.
 func (n *Node) read(l *line, args *argList, b *budget) bool {

@@ -1,8 +1,10 @@
 package tomcat
 
 import (
+	"errors"
 	"math"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -234,16 +236,30 @@ func (l *lowering) set(v reflect.Value, name, s string, at diag.Span) {
 }
 
 func (l *lowering) badNumber(name, s string, at diag.Span) {
-	if l.doc.Template {
+	if l.doc.Template || Placeholder(s) {
 		return
 	}
-	what := "is not a whole number"
-	if s == "" {
-		what = "is empty where a number must stand"
-	}
+	what := NumberFault(s)
 	l.diags.Add(diag.Diagnostic{ID: "T006", Name: "bad-value", Severity: diag.Error, Confidence: diag.Certain, Span: at,
 		Message: "`" + name + `="` + s + "\"` " + what, Detail: "Tomcat warns and goes on with the default, or does not start."})
 }
+
+// NumberFault says what is wrong with a text that is no number of 32 bits.
+func NumberFault(s string) string {
+	switch _, err := strconv.ParseInt(s, 10, 32); {
+	case s == "":
+		return "is empty where a number must stand"
+	case errors.Is(err, strconv.ErrRange):
+		return "is too large a number: 2147483647 is the limit"
+	}
+	return "is not a whole number"
+}
+
+var placeholder = regexp.MustCompile(`@\w+@|%\w+%|##\w+##|__\w+__|<.*>|\{.*\}|^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$`)
+
+// Placeholder reports whether a value is made for another program to replace, as
+// in templates of installers: @PORT@, %PORT%, ##PORT##, {port}, HTTP_PORT.
+func Placeholder(s string) bool { return placeholder.MatchString(s) }
 
 // portFloor returns the least value of an attribute that is a port: -1 where
 // Tomcat takes that for "none". ok is false for other attributes.
