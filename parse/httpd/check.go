@@ -375,6 +375,45 @@ func (k *checker) methods(n *Node) {
 			k.report("H007", "bad-parameter-value", n, "`<%s>`: TRACE cannot be limited here; use TraceEnable", n.Name)
 		}
 	}
+	if outer := k.around.limit; outer != nil && !methodsMeet(n, outer) {
+		k.report("H007", "bad-parameter-value", n, "`<%s>` inside `<%s>` is left without any method", n.Name, outer.Name)
+	}
+}
+
+// methodsMeet reports whether a method is in both sections; HEAD goes with GET.
+func methodsMeet(a, b *Node) bool {
+	set := func(n *Node) map[string]bool {
+		m := map[string]bool{}
+		for _, x := range n.Args {
+			if key := strings.ToUpper(x.Text); key == "HEAD" {
+				m["GET"] = true
+			} else {
+				m[key] = true
+			}
+		}
+		return m
+	}
+	in, out := set(a), set(b)
+	switch a, b := a.Is("Limit"), b.Is("Limit"); {
+	case a && b:
+		for m := range in {
+			if out[m] {
+				return true
+			}
+		}
+		return false
+	case a || b:
+		if b {
+			in, out = out, in
+		}
+		for m := range in {
+			if !out[m] {
+				return true
+			}
+		}
+		return false
+	}
+	return true
 }
 
 // lookaround marks what PCRE knows and Go's regexp does not.

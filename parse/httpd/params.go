@@ -66,9 +66,9 @@ func parseTime(s string, unit time.Duration) (time.Duration, bool) {
 		end++
 	}
 	n, err := strconv.ParseInt(strings.TrimPrefix(s[:end], "+"), 10, 64)
-	if err != nil {
+	if err != nil && end > 0 {
 		return 0, false
-	}
+	} // else without digits: 0 of the unit that follows
 	switch u := strings.ToLower(s[end:]); {
 	case u == "":
 	case u[0] == 's':
@@ -222,9 +222,6 @@ func setBuffers(m *model.Member, p param) (bad string, known bool) {
 	switch p.key {
 	case "addressttl":
 		d, ok := parseTime(p.val, time.Second)
-		if !ok && strings.TrimLeft(p.val, "0123456789+-") == p.val {
-			d, ok = 0, true // as atoi has it
-		}
 		if p.val != "-1" && (!ok || d < 0 || d%time.Second != 0) {
 			return "must be -1 or whole seconds", true
 		}
