@@ -96,6 +96,28 @@ func TestUndeclaredVersions(t *testing.T) {
 	}
 }
 
+// TestPlaceholders: what a deployment still replaces is no mistake; the finding is
+// an info that is hidden by default.
+func TestPlaceholders(t *testing.T) {
+	for _, text := range []string{"ProxyPass /a http://${HOST}:${PORT}/\n", "Listen @PORT@\n", "Listen %HTTP_PORT%\n", "ServerName [SERVER_NAME]\n", "Listen {{ port }}\n"} {
+		found := false
+		for _, d := range lintText(t, "httpd.conf", text, true) {
+			if d.ID == "H007" {
+				found = true
+				if d.Severity != diag.Info || d.Confidence != diag.Possible {
+					t.Errorf("%s: %s %s", text, d.Severity, d.Confidence)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s: no finding at all", text)
+		}
+	}
+	if !has(lintText(t, "httpd.conf", "Listen http\n", true), "H007") {
+		t.Error("a plain mistake is not found")
+	}
+}
+
 // TestTraps are right configurations that look like mistakes.
 func TestTraps(t *testing.T) {
 	const proxy = "<Proxy balancer://c>\n BalancerMember ajp://10.0.0.1:8009\n BalancerMember ajp://10.0.0.2:8009\n</Proxy>\n"

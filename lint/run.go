@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -93,7 +94,7 @@ func Check(in *Input, o Options) Result {
 	found := settle(passes, in)
 	for _, d := range in.Diags {
 		if r := find(o.Rules, d.ID); r == nil || o.enabled(r) {
-			found.Add(d)
+			found.Add(soften(d))
 		}
 	}
 	r := suppress(found, f, &o)
@@ -101,6 +102,19 @@ func Check(in *Input, o Options) Result {
 	r.Findings = o.level(r.Findings)
 	r.Findings.Sort(in.Files)
 	return r
+}
+
+// placeholder finds what a deployment still replaces: ${NAME} that nobody defined,
+// @NAME@, @@NAME@@, %NAME%, [NAME], {{ name }}, <% name %>.
+var placeholder = regexp.MustCompile(`\$\{[^}]*\}|@@?[A-Za-z][\w.-]*@@?|%[A-Z][A-Z0-9_]+%|\[[A-Z][A-Z0-9_-]{2,}\]|\{\{|<%`)
+
+// soften lowers the parsers' findings about values that hold a placeholder: the
+// server gets another value.
+func soften(d diag.Diagnostic) diag.Diagnostic {
+	if d.ID == "H007" && d.Span.File != nil && placeholder.MatchString(d.Span.File.LineText(d.Span.Begin().Line)) {
+		d.Severity, d.Confidence = diag.Info, diag.Possible
+	}
+	return d
 }
 
 // run calls the check; a panic in it is turned into a finding.
