@@ -42,7 +42,7 @@ var directiveModuleNotLoaded = &lint.Rule{
 		Fix:    "Load the module, or put the directive into <IfModule>.",
 		Bad:    "LoadModule proxy_module modules/mod_proxy.so\nRequestHeader set X-Forwarded-Proto \"https\"",
 		Good:   "LoadModule proxy_module modules/mod_proxy.so\nLoadModule headers_module modules/mod_headers.so\nRequestHeader set X-Forwarded-Proto \"https\"",
-		Notes:  "Only when the files hold LoadModule lines, and no folder of them is missing. Modules that are usually compiled in count as loaded. One finding per module.",
+		Notes:  "Only when the files hold LoadModule lines, and no folder of them is missing. Modules that are usually compiled in count as loaded. Less sure in a single file that loads no MPM and has no ServerRoot: it may be part of a larger configuration. One finding per module.",
 		Source: "The module of each directive as httpd 2.4 -L prints it. Tried with httpd 2.4.71.",
 	},
 	Check: func(p *lint.Pass) {
@@ -70,7 +70,7 @@ var directiveModuleNotLoaded = &lint.Rule{
 			}
 			said[fe][mod] = true
 			p.Report(lint.Finding{
-				At: d.Span.Head(), Lower: absence(p),
+				At: d.Span.Head(), Lower: absence(p) + fragmentary(p, fe),
 				Message: fmt.Sprintf("`%s` belongs to mod_%s, which no LoadModule line loads; add `LoadModule %s_module modules/mod_%s.so`", d.Name, mod, mod, mod),
 				Fixes:   loadModule(fe, mod, nil),
 			})
