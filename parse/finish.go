@@ -1,7 +1,10 @@
 package parse
 
 import (
+	"strings"
+
 	"clowder/parse/diag"
+	"clowder/parse/httpd"
 	"clowder/parse/model"
 )
 
@@ -37,15 +40,27 @@ func (l *loader) frontVersion(f *model.FrontEnd) {
 		f.Version = v
 	case f.Version.IsWritten():
 	default:
-		f.Version = guessHTTPD(f)
+		f.Version = guessHTTPD(f, l.configOf(f))
 	}
 	if f.Version.IsWritten() {
 		l.r.HTTPDDeclared = true
 	}
 }
 
-// guessHTTPD reads the signs of a version that rules 2.2 or 2.4 out.
-func guessHTTPD(f *model.FrontEnd) model.String {
+// configOf returns the tree that the front end came from, or nil.
+func (l *loader) configOf(f *model.FrontEnd) *httpd.Config {
+	for i, x := range l.r.Setup.FrontEnds {
+		if x == f && i < len(l.r.HTTPD) {
+			return l.r.HTTPD[i]
+		}
+	}
+	return nil
+}
+
+// guessHTTPD reads the signs of a version that rules 2.2 or 2.4 out: modules and
+// directives that only one of them has, and Order lines beside NameVirtualHost
+// without anything of 2.4.
+func guessHTTPD(f *model.FrontEnd, cfg *httpd.Config) model.String {
 	for _, m := range f.Modules {
 		switch m.Name.V {
 		case "access_compat_module", "authz_core_module", "slotmem_shm_module", "unixd_module", "mpm_event_module":
@@ -53,6 +68,27 @@ func guessHTTPD(f *model.FrontEnd) model.String {
 		case "authz_default_module", "disk_cache_module", "mem_cache_module":
 			return model.Infer("2.2", m.At)
 		}
+	}
+	if cfg == nil {
+		return model.Def("2.4")
+	}
+	var names, order, new diag.Span
+	httpd.Walk(cfg.Nodes, func(n *httpd.Node) bool {
+		switch {
+		case n.Is("NameVirtualHost"):
+			names = n.Span
+		case n.Is("Order"):
+			order = n.Span
+		case !new.IsValid() && (n.Is("Mutex") || n.Is("Require") && strings.EqualFold(n.Arg(0), "all")):
+			new = n.Span
+		}
+		return true
+	})
+	switch {
+	case new.IsValid():
+		return model.Infer("2.4", new)
+	case names.IsValid() && order.IsValid():
+		return model.Infer("2.2", names)
 	}
 	return model.Def("2.4")
 }

@@ -14,6 +14,7 @@ import (
 	"clowder/parse"
 	"clowder/parse/diag"
 	"clowder/parse/httpd"
+	"clowder/parse/model"
 )
 
 type lintCmd struct {
@@ -165,14 +166,27 @@ func (c *lintCmd) tellInputs(w io.Writer, r *parse.Result) {
 		fmt.Fprintf(w, "read %s: %s\n", f.Name, r.Kinds[f])
 	}
 	for _, f := range r.Setup.FrontEnds {
-		fmt.Fprintf(w, "httpd version %s: %s\n", f.Version.V, f.Version.Origin)
+		fmt.Fprintf(w, "httpd version %s: %s\n", f.Version.V, saidBy(f.Version))
 	}
 	for _, n := range r.Setup.Nodes {
-		fmt.Fprintf(w, "node %s, Tomcat version %s: %s\n", n.Name.V, n.Version.V, n.Version.Origin)
+		fmt.Fprintf(w, "node %s, Tomcat version %s: %s\n", n.Name.V, n.Version.V, saidBy(n.Version))
 	}
 	for _, m := range r.Remarks {
 		fmt.Fprintln(w, m)
 	}
+}
+
+// saidBy tells where a version comes from.
+func saidBy(v model.String) string {
+	switch {
+	case v.Origin == model.Inferred && v.Span.IsValid():
+		return "inferred from " + v.Span.Short()
+	case v.IsWritten() && v.Span.IsValid():
+		return v.Span.Short()
+	case v.IsWritten():
+		return "command line"
+	}
+	return v.Origin.String()
 }
 
 // write gives the report in every format asked for; at most one goes to standard output.
