@@ -286,7 +286,7 @@ func (k *checker) section(n, parent *Node, afterIf bool) {
 	case name == "else" && len(n.Args) > 0:
 		k.report("H007", "bad-parameter-value", n, "`<Else>` takes no argument")
 		return
-	case name != "proxy" && name != "else" && !strings.HasPrefix(name, "require") && len(n.Args) == 0:
+	case name != "proxy" && name != "proxymatch" && name != "else" && !strings.HasPrefix(name, "require") && len(n.Args) == 0:
 		k.report("H007", "bad-parameter-value", n, "`<%s>` needs an argument", n.Name)
 		return
 	}

@@ -48,6 +48,7 @@ var valueChecks = map[string]func(l *lowerer, n *Node){
 	"maxrangeoverlaps":         checkRanges,
 	"maxrangereversals":        checkRanges,
 	"maxranges":                checkRanges,
+	"multiviewsmatch":          wordsOf("Any NegotiatedOnly Filters Handlers"),
 	"options":                  checkOptions,
 	"proxydomain":              checkProxyDomain,
 	"proxyhctpsize":            numberFrom(0),

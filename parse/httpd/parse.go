@@ -78,6 +78,9 @@ func (p *parser) line(l line) bool {
 	if !n.read(&l, &p.args, p.budget) || n.Kind == Section && !p.budget.take(sectionBytes-nodeBytes) {
 		p.tell(l.at, tooDense(p.budget))
 	}
+	if n.Kind == Directive && strings.HasPrefix(n.Name, "<") {
+		p.suspicious = true // a tag without a name
+	}
 	return true
 }
 

@@ -114,6 +114,9 @@ func (s *strict) line(ln line, b *building) {
 	if n.Kind == Comment { // a "#" out of a variable
 		n.Kind, n.Name = Directive, "#"
 	}
+	if n.Kind == Directive && (n.Name == "<" || n.Name == "<>") {
+		n.Kind, n.Name = Section, "" // for httpd a section without a name
+	}
 	name := n.key()
 	switch {
 	case n.Kind == Section && strings.HasPrefix(name, "/"):
