@@ -325,7 +325,7 @@ func (k *checker) argument(n *Node, name string) {
 	}
 	args := n.Args
 	match := strings.HasSuffix(name, "match")
-	if args[0].Text == "~" && len(args) > 1 {
+	if args[0].Text == "~" && len(args) > 1 && !match {
 		match, args = true, args[1:]
 	}
 	wild := strings.ContainsAny(args[0].Text, "*?[")

@@ -28,10 +28,17 @@ var (
 // rewriteWords checks one line of mod_rewrite, cut by [rewriteArgs]; false:
 // httpd refuses it.
 func (l *lowerer) rewriteWords(n *Node, args []Arg, s *scope) bool {
+	if t := strings.TrimSpace(n.Text()); len(args) == 1 && len(t) > 1 && t[0] == t[len(t)-1] && (t[0] == '"' || t[0] == '\'') {
+		args = append(args, Arg{Span: n.Span}) // behind a closing quote stands an empty word
+	}
 	switch n.key() {
 	case "rewritebase":
 		if s.sec == nil {
 			l.bad(n.Span, "`RewriteBase` is not allowed outside of `<Directory>` and `<Location>`")
+			return false
+		}
+		if !strings.HasPrefix(n.Arg(0), "/") {
+			l.bad(n.Span, "`RewriteBase %s`: it must begin with a slash", n.Arg(0))
 			return false
 		}
 		return true
