@@ -39,7 +39,11 @@ func (c *lintCmd) Run(a *app) error {
 	if err := c.checkFlags(); err != nil {
 		return err
 	}
-	c.read = boundMemory()
+	perByte := int64(rulesPerByte)
+	if c.Only == "syntax" {
+		perByte = readingPerByte
+	}
+	c.read = boundMemory(perByte)
 	r, err := c.load(a.ctx)
 	if err != nil {
 		return err

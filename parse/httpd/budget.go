@@ -12,7 +12,7 @@ import (
 // programs write. It bounds the memory that a hostile file can take.
 const (
 	freeBytes    = 20 << 20
-	bytesPerByte = 13
+	bytesPerByte = 14
 )
 
 // What files may cost that are included again, and uses of macros, in bytes read
