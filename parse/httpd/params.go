@@ -69,7 +69,9 @@ func parseTime(s string, unit time.Duration) (time.Duration, bool) {
 	if err != nil && end > 0 {
 		return 0, false
 	} // else without digits: 0 of the unit that follows
-	switch u := strings.ToLower(s[end:]); {
+	switch u := s[end:]; {
+	case n < 0:
+		return 0, false
 	case u == "":
 	case u[0] == 's':
 		unit = time.Second
@@ -82,7 +84,7 @@ func parseTime(s string, unit time.Duration) (time.Duration, bool) {
 	default:
 		return 0, false
 	}
-	if limit := int64(math.MaxInt64 / unit); n > limit || n < -limit {
+	if limit := int64(math.MaxInt64 / unit); n > limit {
 		n = limit
 	}
 	return time.Duration(n) * unit, true
