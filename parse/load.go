@@ -37,6 +37,10 @@ type Options struct {
 	// OnHost says that this is the server's own machine: files of modules must exist.
 	OnHost bool
 
+	// Whole keeps directives of httpd without a field in the model, too (see
+	// [model.Directive]): for whoever writes the setup down again.
+	Whole bool
+
 	// Read is told the size of each file of httpd before it is parsed, of one that
 	// is included again not once more; it may be nil.
 	Read func(bytes int)

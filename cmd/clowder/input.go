@@ -26,6 +26,7 @@ type inputFlags struct {
 	Config  string   `name:"config" placeholder:"FILE|none" help:"Settings from this clowder.toml, or from none, in place of the one beside the files."`
 
 	OnHost  bool              `kong:"-"`
+	whole   bool              // keep what has no field in the model
 	overlay map[string][]byte // contents of files, for fixes and standard input
 	read    func(bytes int)   // told the size of each file; see [boundMemory]
 }
@@ -33,7 +34,7 @@ type inputFlags struct {
 // load reads the setup. When the context ends before, it returns at once with the
 // context's error; the reading is left to itself, for the process ends then.
 func (f *inputFlags) load(ctx context.Context) (*parse.Result, error) {
-	o := parse.Options{Paths: f.Paths, Root: f.RootDir, Defines: f.Define, HTTPD: f.HTTPD, OnHost: f.OnHost, Config: f.Config, Overlay: f.overlay, Read: f.read}
+	o := parse.Options{Paths: f.Paths, Root: f.RootDir, Defines: f.Define, HTTPD: f.HTTPD, OnHost: f.OnHost, Config: f.Config, Whole: f.whole, Overlay: f.overlay, Read: f.read}
 	if len(o.Paths) == 0 {
 		o.Paths = []string{"."}
 	}

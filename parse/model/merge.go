@@ -30,6 +30,7 @@ func (f *FrontEnd) Effective(vh *Server) *Server {
 	out.fillDefaults()
 	out.Mappings = join(inherited(main.Mappings), vh.Mappings)
 	out.Sections = join(main.Sections, vh.Sections)
+	out.PathAlias = join(vh.PathAlias, main.PathAlias)
 	out.LogFormats = join(main.LogFormats, vh.LogFormats)
 	if len(vh.CustomLogs) == 0 {
 		out.CustomLogs = main.CustomLogs
@@ -64,8 +65,10 @@ func (s *Settings) Over(outer *Settings) Settings {
 	out.Headers = join(outer.Headers, s.Headers)
 	out.SetEnv = join(outer.SetEnv, s.SetEnv)
 	out.ErrorDocs = join(outer.ErrorDocs, s.ErrorDocs)
+	out.Redirects = join(s.Redirects, outer.Redirects)
 	out.Access = s.Access.over(outer.Access)
 	out.Rewrite = s.Rewrite.over(outer.Rewrite)
+	out.Extras = join(outer.Extras, s.Extras)
 	return out
 }
 

@@ -96,6 +96,7 @@ type Server struct {
 	Balancers  []*Balancer `key:"balancer"`
 	Workers    []*Member   `key:"worker"`  // plain workers outside balancers
 	Mappings   []*Mapping  `key:"mapping"` // ProxyPass and ProxyPassMatch in file order
+	PathAlias  []*Alias    `key:"alias"`   // Alias, AliasMatch, ScriptAlias, ScriptAliasMatch in file order
 	Sections   []*Section  `key:"section"` // Location, Proxy, … in file order
 
 	Timeout         Duration `key:"Timeout" default:"60s"`
@@ -214,8 +215,41 @@ type Settings struct {
 	Headers       []*HeaderRule `key:"header"`
 	SetEnv        []*Env        `key:"setenv"`
 	ErrorDocs     []*ErrorDoc   `key:"errordocument"`
+	Redirects     []*Redirect   `key:"redirect"` // in file order
 	Access        *Access       `key:"access"`
 	Rewrite       *Rewrite      `key:"rewrite"`
+	Extras        []*Directive  `key:"extra"` // directives and sections without a field; read only on demand
+}
+
+// Redirect is Redirect, RedirectMatch, RedirectPermanent or RedirectTemp
+// (mod_alias). In a server ProxyPass comes before it, in a Location it comes first.
+type Redirect struct {
+	At     diag.Span
+	Regex  Bool   `key:"regex"`
+	Status Int    `key:"status"` // unset: 302
+	Path   String `key:"path"`   // prefix or regular expression; unset in a Location: its path
+	Target String `key:"target"` // URL or path; unset for a status without one, such as 410
+}
+
+// Alias is Alias, AliasMatch, ScriptAlias or ScriptAliasMatch (mod_alias).
+type Alias struct {
+	At     diag.Span
+	Regex  Bool   `key:"regex"`
+	Script Bool   `key:"script"`
+	Path   String `key:"path"` // prefix or regular expression
+	File   String `key:"file"` // file or directory, as written
+}
+
+// Directive is a directive or section of httpd that the model keeps as it stands:
+// its words after the replacement of variables and macros.
+type Directive struct {
+	At       diag.Span
+	Name     String       `key:"name"` // as written, without the brackets of a section
+	Section  Bool         `key:"section"`
+	Args     []String     `key:"args"`
+	Guard    Bool         `key:"guard"`     // restricts who may send requests
+	Files    Bool         `key:"fileguard"` // restricts access to files only
+	Children []*Directive `key:"directive"`
 }
 
 // Reverse is ProxyPassReverse, ProxyPassReverseCookiePath or …CookieDomain.

@@ -30,7 +30,7 @@ func render(s *model.Setup, o target.Options) (*target.Result, error) {
 	w.table("", reflect.ValueOf(s).Elem())
 	res := &target.Result{Files: []target.File{{Name: "clowder.toml", Data: w.buf.Bytes()}}}
 	for _, u := range s.Unmapped {
-		res.Notes = append(res.Notes, target.Note{Loss: target.Dropped, Span: u.Span, Message: u.What + " has no place in the TOML"})
+		res.Notes = append(res.Notes, target.Note{Loss: target.Dropped, ID: "unmapped", Security: u.Guard, Span: u.Span, Fact: u.What, Message: "it has no place in the TOML"})
 	}
 	return res, nil
 }

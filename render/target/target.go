@@ -18,19 +18,23 @@ type Target struct {
 type Options struct {
 	// Provenance adds to every written value the place it came from.
 	Provenance bool
+	// Tomcat is the version that server.xml is written for, such as "10.1"; ""
+	// takes the newest that the target knows. Only the target tomcat looks at it.
+	Tomcat string
 }
 
-// Result is what a target made: files in order, and a note for whatever was not
-// carried over exactly.
+// Result is what a target made: files in order, and a note for every fact of the
+// source that the target is about.
 type Result struct {
 	Files []File
 	Notes []Note
 }
 
-// File is one output file; Name is a relative path.
+// File is one output file; Name is a relative path with slashes.
 type File struct {
-	Name string
-	Data []byte
+	Name    string
+	Data    []byte
+	Private bool // holds a secret: readable by its owner only
 }
 
 // Loss says how much of a source fact survived.
@@ -38,19 +42,23 @@ type Loss uint8
 
 // The kinds of notes.
 const (
-	Approximated Loss = iota + 1
-	Dropped
-	NeedsPerson
+	Exact        Loss = iota // says the same
+	Approximated             // says nearly the same; the message tells the difference
+	Dropped                  // is not said
+	NeedsPerson              // cannot be decided here: the message asks for it
 )
 
 func (l Loss) String() string {
 	return [...]string{"exact", "approximated", "dropped", "needs a person"}[l]
 }
 
-// Note is one thing that the target could not say exactly.
+// Note is what became of one fact of the source.
 type Note struct {
 	Loss     Loss
-	Security bool // touches access rules, secrets or TLS
-	Span     diag.Span
-	Message  string
+	ID       string    // its area, one of [Areas]; the word after --accept-loss
+	Security bool      // what was lost protects: access rules, secrets, checks of TLS
+	Span     diag.Span // the fact's place
+	Fact     string    // the fact as it stands there: "ProxyTimeout 30"; never a secret
+	Message  string    // what became of it, one sentence; "" for Exact
+	Means    string    // the target's nearest means, "" when it has none
 }
