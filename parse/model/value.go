@@ -53,6 +53,14 @@ func (v Value[T]) IsWritten() bool { return v.Origin == Written }
 // IsSet reports whether there is a value at all, a default included.
 func (v Value[T]) IsSet() bool { return v.Origin != Unset }
 
+// Place returns where the value was written, or no place.
+func (v Value[T]) Place() diag.Span {
+	if v.Origin == Written {
+		return v.Span
+	}
+	return diag.Span{}
+}
+
 // Or returns the value, or d when it is unset.
 func (v Value[T]) Or(d T) T {
 	if v.Origin == Unset {
