@@ -67,7 +67,7 @@ func (c *cutter) distinct(paths []string) []*Cell {
 	byPath := map[string]*Cell{}
 	for _, p := range slices.Backward(paths) {
 		cell := &Cell{Path: p, Outcome: c.outcome(p, nil)}
-		if around := enclosing(byPath, p); around != nil && cell.same(&around.Outcome) {
+		if around := enclosing(byPath, p); around != nil && cell.same(&around.Outcome) && c.sameBelow(p, around.Path) {
 			continue
 		}
 		byPath[p] = cell
@@ -75,6 +75,24 @@ func (c *cutter) distinct(paths []string) []*Cell {
 	}
 	slices.Reverse(out)
 	return out
+}
+
+// sameBelow reports whether two cells would be served alike where a pattern takes
+// the mapping away: by the same Redirect and the same Alias.
+func (c *cutter) sameBelow(a, b string) bool {
+	if !slices.ContainsFunc(c.srv.Mappings, func(m *model.Mapping) bool { return m.Regex.V && m.Excludes() }) {
+		return true
+	}
+	ra, rb := c.redirects.hits(a, nil), c.redirects.hits(b, nil)
+	if len(ra) != len(rb) || len(ra) > 0 && ra[0] != rb[0] {
+		return false
+	}
+	for _, al := range c.srv.PathAlias {
+		if !al.Regex.V && covers(al.Path.V, a) != covers(al.Path.V, b) {
+			return false
+		}
+	}
+	return true
 }
 
 // enclosing returns the innermost cell around a path that is no cell yet.

@@ -12,7 +12,8 @@ import (
 // outcome settles what is done with the paths of a cell that match the patterns
 // in on, and no others. The order is httpd's: ProxyPass of a Location, ProxyPass
 // of the server in file order, then Redirect, handler and files; a Redirect in a
-// Location comes last and wins.
+// Location wins: over a mapping when access was granted, else before that is asked
+// (translate_alias_redir and fixup_redir of mod_alias.c).
 func (c *cutter) outcome(cell string, on []string) Outcome {
 	var o Outcome
 	var inSection *model.Redirect
@@ -38,7 +39,10 @@ func (c *cutter) outcome(cell string, on []string) Outcome {
 	o.Access = newAccess(o.Settings.Access)
 	switch {
 	case inSection != nil:
-		c.redirect(&o, inSection, cell)
+		if o.Mapping == nil || o.Mapping.Excludes() {
+			o.Access = Access{Free: Everyone()} // sent when the URL is translated, before anybody is asked
+		}
+		c.redirect(&o, inSection)
 	case o.Mapping != nil && !o.Mapping.Excludes():
 		c.proxy(&o, of)
 	default:
@@ -92,7 +96,7 @@ func proxied(sec *model.Section, url string) bool {
 func (c *cutter) local(o *Outcome, cell string, on []string) {
 	if first := c.redirects.hits(cell, on); len(first) > 0 {
 		o.Access = Access{Free: Everyone()} // the redirect of a server is sent before anybody is asked
-		c.redirect(o, c.srv.Settings.Redirects[first[0]], cell)
+		c.redirect(o, c.srv.Settings.Redirects[first[0]])
 		return
 	}
 	if h := o.Settings.Handler; h.V != "" && !strings.EqualFold(h.V, "none") && !strings.EqualFold(h.V, "default-handler") {
@@ -114,15 +118,15 @@ func (c *cutter) local(o *Outcome, cell string, on []string) {
 	}
 }
 
-func (c *cutter) redirect(o *Outcome, r *model.Redirect, cell string) {
+func (c *cutter) redirect(o *Outcome, r *model.Redirect) {
 	o.Kind, o.Redirect, o.Location, o.Status = Redirect, r, r.Target.V, r.Status.Or(302)
 	switch {
 	case r.Regex.V:
 		o.Regex = &Pattern{Regex: r.Path.V, RE2: isRE2(r.Path.V), Fact: r}
-	case r.Path.V != "":
+	case r.Path.IsSet():
 		o.Strip = r.Path.V
-	default:
-		o.Strip = cell
+	default: // in a Location without a path: one place for all (fixup_redir of mod_alias.c)
+		o.Regex = &Pattern{Regex: "^", RE2: true, Fact: r}
 	}
 	if o.Location == "" || o.Status < 300 || o.Status > 399 {
 		o.Kind = Refuse
@@ -158,6 +162,7 @@ func (c *cutter) proxy(o *Outcome, of *model.Section) {
 			o.Strip = of.Path.V
 		}
 	}
+	o.Base = pool.Path
 	if o.To = pool.Path + rest; regex != "" {
 		o.Strip = ""
 		if strings.Contains(rest, "$") {
