@@ -34,7 +34,7 @@ func (c *conversion) protocol(e *element) {
 		return
 	}
 	if !known.TomcatOwn(a.value) {
-		if strings.Contains(a.value, ".") && a.value != "HTTP/1.1" && a.value != "AJP/1.3" && c.from.branch() != c.to.branch() {
+		if strings.Contains(a.value, ".") && !strings.Contains(a.value, "${") && a.value != "HTTP/1.1" && a.value != "AJP/1.3" && c.from.branch() != c.to.branch() {
 			c.person(e, fmt.Sprintf("the protocol %s is no class of Tomcat: see that it works with Tomcat %s", a.value, c.to.text), "", a.place)
 		}
 		return
@@ -47,8 +47,8 @@ func (c *conversion) protocol(e *element) {
 		successor = "AjpNioProtocol"
 	}
 	message := simple + " is gone; connections are handled without blocking"
-	if strings.Contains(simple, "Apr") {
-		message = simple + " is gone; what it did is done by NIO, with OpenSSL where the AprLifecycleListener finds tcnative"
+	if strings.Contains(simple, "Apr") && !isAJP(e) {
+		message = simple + " is gone; NIO does its work, with OpenSSL where the AprLifecycleListener finds tcnative"
 	}
 	c.ledger.Approx(message, successor, a.place)
 	a.value = a.value[:len(a.value)-len(simple)] + successor

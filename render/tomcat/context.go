@@ -84,9 +84,16 @@ func (c *conversion) elsewhere(x *model.Context) {
 	trial.foreign = map[string]bool{}
 	trial.lifter.keep = func(at diag.Span) bool { return c.originOf(at) == inContextXML }
 	e := trial.lifter.lift("Context", x)
-	e.source = x
+	before, after := map[diag.Span]string{}, map[diag.Span]string{}
+	spelling(e, before)
 	trial.convert(&element{name: "Host"}, e)
 	trial.finish(e, new(bool))
+	spelling(e, after)
+	for at, now := range after {
+		if now != before[at] {
+			trial.ledger.Person("Tomcat "+c.to.text+" wants it in other words", now, at)
+		}
+	}
 	fates := map[diag.Span]target.Note{}
 	for _, n := range trial.ledger.Notes(x) {
 		fates[n.Span] = n
@@ -106,6 +113,18 @@ func (c *conversion) elsewhere(x *model.Context) {
 		default:
 			c.ledger.Exact(at)
 		}
+	}
+}
+
+// spelling collects how each fact is written, by its place.
+func spelling(e *element, into map[diag.Span]string) {
+	for _, a := range e.attrs {
+		if a.place.IsValid() {
+			into[a.place] = diag.HideSecrets(fmt.Sprintf("<%s %s=%q>", e.name, a.name, a.value))
+		}
+	}
+	for _, k := range e.children {
+		spelling(k, into)
 	}
 }
 

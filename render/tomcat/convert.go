@@ -161,7 +161,7 @@ var protective = map[string]string{"Connector": "tls", "SSLHostConfig": "tls", "
 // leaveOut takes an element out of the file. In the place of one that protects
 // stands one that lets nobody in.
 func (c *conversion) leaveOut(e *element, message, means string) *element {
-	gap := &element{comments: []string{"Left out: " + e.label() + ". " + message + "."}}
+	gap := &element{comments: []string{"Left out: " + e.label() + ". " + sentence(message)}}
 	switch {
 	case guards(e) && e.name == "Realm":
 		c.ledger.Guarded(message+"; until then nobody can log in", means, e.source)
@@ -257,8 +257,12 @@ func (c *conversion) attributes(outer string, e *element) {
 	class := e.class()
 	if e.name == "Connector" {
 		class = e.value("protocol")
+		if a := e.attr("className"); a != nil {
+			c.ledger.Drop("no Tomcat since 5.0 looks at the class of a Connector", "protocol", a.place)
+			e.remove("className")
+		}
 	}
-	if e.foreign() {
+	if e.name != "Connector" && e.foreign() {
 		return
 	}
 	now := known.Implementations(outer, e.name, class, c.to.bits)

@@ -116,7 +116,7 @@ func (l *lifter) children(e *element, v reflect.Value, fields []model.Field) {
 			}
 		}
 		if key == "resource" && len(list) > 0 {
-			list = []*element{{name: "GlobalNamingResources", children: list}}
+			list = []*element{{name: "GlobalNamingResources", children: list, source: &model.Component{}}}
 		}
 		e.children = append(e.children, list...)
 	}

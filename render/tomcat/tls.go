@@ -60,6 +60,7 @@ func (c *conversion) tls(e *element) *element {
 	host, cert := &element{name: "SSLHostConfig"}, &element{name: "Certificate"}
 	var kept []attribute
 	pem := e.attr("SSLCertificateFile") != nil && (e.attr("keystoreFile") == nil || apr)
+	wins := c.winners(e, pem)
 	for _, a := range e.attrs {
 		to, ok := moved[a.name]
 		switch {
@@ -69,6 +70,8 @@ func (c *conversion) tls(e *element) *element {
 			c.ledger.Drop("the connector has no TLS: SSLEnabled is not true", "", a.place)
 		case pem && strings.HasPrefix(a.name, "key"), !pem && strings.HasPrefix(a.name, "SSLCertificate"):
 			c.ledger.Drop("the connector has a certificate of the other kind, which counts", "", a.place)
+		case wins[to] != a.name:
+			c.ledger.Drop("the same is said by "+wins[to]+", which counts", "", a.place)
 		case strings.HasPrefix(to, "."):
 			c.move(cert, to[1:], a)
 		default:
@@ -82,17 +85,32 @@ func (c *conversion) tls(e *element) *element {
 	return c.hostConfig(e, host, cert)
 }
 
-// move gives an attribute to an element under a new name; the first of several with
-// one new name counts.
-func (c *conversion) move(e *element, name string, a attribute) {
-	if e.attr(name) != nil {
-		c.ledger.Drop("the same is said by another attribute, which counts", name, a.place)
-		return
+// winners says which attribute counts where two say the same: from 8.5 on the last
+// one, before it those of the implementation that the certificate is for.
+func (c *conversion) winners(e *element, pem bool) map[string]string {
+	wins := map[string]string{}
+	for _, a := range e.attrs {
+		to, ok := moved[a.name]
+		if !ok {
+			continue
+		}
+		if old := wins[to]; old == "" || c.from.atLeast("8.5") || strings.HasPrefix(a.name, "SSL") == pem {
+			wins[to] = a.name
+		}
 	}
+	return wins
+}
+
+// move gives an attribute to an element under a new name. A list of protocols is
+// joined with "+": a comma works as well, with a warning.
+func (c *conversion) move(e *element, name string, a attribute) {
 	if name == "certificateVerification" {
 		if v, ok := verification[strings.ToLower(strings.TrimSpace(a.value))]; ok {
 			a.value = v
 		}
+	}
+	if name == "protocols" && !strings.ContainsAny(a.value, "+-$") {
+		a.value = strings.Join(strings.FieldsFunc(a.value, func(r rune) bool { return r == ',' || r == ' ' }), "+")
 	}
 	a.name = name
 	e.attrs = append(e.attrs, a)

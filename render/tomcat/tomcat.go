@@ -13,10 +13,13 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"clowder/parse/diag"
+	"clowder/parse/known"
 	"clowder/parse/model"
 	"clowder/render/ledger"
 	"clowder/render/target"
@@ -74,18 +77,19 @@ func folder(name string, used map[string]bool) string {
 
 // unmapped notes what the model has no place for in the files of the nodes.
 func unmapped(l *ledger.Ledger, s *model.Setup) {
-	fronts := map[*diag.File]bool{}
-	for _, f := range s.FrontEnds {
-		if f.At.IsValid() {
-			fronts[f.At.File] = true
-		}
+	spans, files := map[diag.Span]bool{}, map[*diag.File]bool{}
+	for _, n := range s.Nodes {
+		files[n.At.File] = true
+		places(reflect.ValueOf(n).Elem(), spans)
+	}
+	for at := range spans {
+		files[at.File] = true
 	}
 	for _, u := range s.Unmapped {
-		if !u.Span.IsValid() || fronts[u.Span.File] || !strings.HasSuffix(strings.ToLower(u.Span.File.Name), ".xml") {
-			continue
+		if u.Span.IsValid() && files[u.Span.File] {
+			l.Add(target.Note{Loss: target.Dropped, ID: "unmapped", Span: u.Span, Fact: diag.HideSecrets(u.What),
+				Security: u.Guard, Message: "Tomcat makes nothing of it where or as it stands, or clowder has no form for it"})
 		}
-		l.Add(target.Note{Loss: target.Dropped, ID: "unmapped", Span: u.Span, Fact: diag.HideSecrets(u.What),
-			Security: u.Guard, Message: "Tomcat ignores it where it stands, or clowder has no form for it"})
 	}
 }
 
@@ -114,9 +118,7 @@ func (c *conversion) file(name, head string, root *element) target.File {
 
 // finish marks all that is written as carried over, and finds secrets in clear text.
 func (c *conversion) finish(e *element, private *bool) {
-	if e.source == nil {
-		// added by this conversion: nothing to account for
-	} else if k, ok := e.source.(*model.Component); ok {
+	if k, ok := e.source.(*model.Component); ok {
 		c.ledger.Exact(k.Element, k.Text)
 	}
 	for _, a := range e.attrs {
@@ -180,12 +182,55 @@ func (c *conversion) server() *element {
 	if c.toml() {
 		giveClasses(nil, root)
 	}
+	c.rootAttributes(root)
 	c.convert(nil, root)
 	for i := range c.descriptors {
 		c.convert(&element{name: "Host"}, c.descriptors[i].root)
 	}
 	c.nodeNotes(root)
 	return root
+}
+
+// rootAttributes handles what no other element has: a shutdown command that XML
+// cannot hold, and portOffset, which came with 9.0.
+func (c *conversion) rootAttributes(root *element) {
+	for _, a := range slices.Clone(root.attrs) {
+		if isName(a.name) && writable(a.value) {
+			continue
+		}
+		c.guarded(root, "an attribute of Server holds a character that XML 1.0 has no way to write: no shutdown port is opened", "", a.place)
+		root.remove(a.name)
+		root.add("port", "-1")
+	}
+	offset := root.attr("portOffset")
+	if offset == nil || c.same() || c.to.bits&(known.T7|known.T85) == 0 || c.to.bits&known.T9 != 0 {
+		return
+	}
+	n, err := strconv.Atoi(offset.value)
+	if err != nil {
+		c.person(root, fmt.Sprintf("Tomcat %s has no portOffset: write the ports as they are with it", c.to.text), "", offset.place)
+	} else {
+		c.ledger.Approx(fmt.Sprintf("Tomcat %s has no portOffset: it is added to the ports", c.to.text), "port", offset.place)
+		shiftPorts(root, n)
+	}
+	root.remove("portOffset")
+}
+
+// shiftPorts adds an offset to the ports of the server and its connectors.
+func shiftPorts(e *element, offset int) {
+	if a := e.attr("port"); a != nil && (e.name == "Server" || e.name == "Connector") {
+		if n, err := strconv.Atoi(a.value); err == nil && n > 0 {
+			a.value = strconv.Itoa(n + offset)
+		}
+	}
+	if e.name == "Server" && e.attr("port") == nil {
+		e.add("port", strconv.Itoa(8005+offset))
+	}
+	for _, k := range e.children {
+		if k.name == "Service" || k.name == "Connector" {
+			shiftPorts(k, offset)
+		}
+	}
 }
 
 // classes are those that Tomcat's digester demands and that the TOML may leave
