@@ -19,6 +19,7 @@ func (c *conversion) convert(parent, e *element) {
 	if parent != nil {
 		outer = parent.name
 	}
+	c.unique(e)
 	if !c.same() {
 		c.rewrite(e)
 		c.attributes(outer, e)
@@ -44,13 +45,16 @@ func (c *conversion) convert(parent, e *element) {
 // fits returns the element as it can stand in its parent: itself, what takes its
 // place, or nil.
 func (c *conversion) fits(outer string, parent, e *element) *element {
-	if bad := unwritable(e); bad != "" {
+	if bad := unwritable(e, !c.toml()); bad != "" {
 		return c.leaveOut(e, bad+" holds a character that XML 1.0 has no way to write: put it in by hand", "")
 	}
-	if c.same() || parent.foreign() || e.source == nil {
+	if e.name == "Cluster" && c.losesEncryption(e) {
+		return c.leaveOut(e, "the key of EncryptInterceptor holds a character that XML 1.0 has no way to write: without it sessions would be sent in clear text", "")
+	}
+	if c.same() || e.source == nil {
 		return e
 	}
-	if versions := known.Children(outer, parent.name)[e.name]; versions&c.to.bits == 0 || c.to.branch() == "8.0" && (e.name == "SSLHostConfig" || e.name == "UpgradeProtocol") {
+	if versions := known.Children(outer, parent.name)[e.name]; !parent.foreign() && (versions&c.to.bits == 0 || c.lacks(e)) {
 		return c.misplaced(parent, e, versions)
 	}
 	if e.name == "Connector" {
@@ -61,6 +65,20 @@ func (c *conversion) fits(outer string, parent, e *element) *element {
 		return e
 	}
 	return c.class(e)
+}
+
+// lacks knows of 8.0, which the tables do not have, that it is as 7.0 in these.
+func (c *conversion) lacks(e *element) bool {
+	return c.to.branch() == "8.0" && (e.name == "SSLHostConfig" || e.name == "UpgradeProtocol")
+}
+
+// losesEncryption reports whether the interceptor that encrypts a cluster cannot be
+// written: then there must be no cluster.
+func (c *conversion) losesEncryption(e *element) bool {
+	if e.is("EncryptInterceptor") && unwritable(e, !c.toml()) != "" {
+		return true
+	}
+	return slices.ContainsFunc(e.children, c.losesEncryption)
 }
 
 // misplaced leaves out an element that the digester of the target version has no
@@ -136,11 +154,11 @@ func (c *conversion) ownClass(e *element) {
 	}
 }
 
-// guards are the simple names of valves that decide who may send requests, or from
-// where these seem to come, which others rely on. Those of other people count as such.
+// guards reports whether an element decides who may send requests, or from where
+// these seem to come, which others rely on. Valves of other people count as such.
 func guards(e *element) bool {
 	switch {
-	case e.name == "Realm":
+	case e.name == "Realm", e.name == "Context": // deployed by Tomcat itself, it would lack its own guards
 		return true
 	case e.name != "Valve":
 		return false
@@ -156,7 +174,7 @@ func guards(e *element) bool {
 }
 
 // protective are elements whose loss is one of security, and its area.
-var protective = map[string]string{"Connector": "tls", "SSLHostConfig": "tls", "Certificate": "tls", "CredentialHandler": "authentication"}
+var protective = map[string]string{"Cluster": "cluster", "Connector": "tls", "SSLHostConfig": "tls", "Certificate": "tls", "CredentialHandler": "authentication"}
 
 // leaveOut takes an element out of the file. In the place of one that protects
 // stands one that lets nobody in.
@@ -200,17 +218,19 @@ func sentence(s string) string {
 }
 
 // unwritable returns what of the element itself cannot be written in XML, else "".
-func unwritable(e *element) string {
+// Names beyond ASCII are right when they were read from XML.
+func unwritable(e *element, fromXML bool) string {
+	bad := func(name string) bool { return !isName(name) && !(fromXML && name != "" && writable(name)) }
 	switch {
 	case e.name == "":
 		return ""
-	case !isName(e.name):
+	case bad(e.name):
 		return "the name of the element"
 	case !writable(e.text):
 		return "the text"
 	}
 	for _, a := range e.attrs {
-		if !isName(a.name) && !plainXMLName(a.name) {
+		if bad(a.name) {
 			return "the name of an attribute"
 		}
 		if !writable(a.value) {
@@ -218,11 +238,6 @@ func unwritable(e *element) string {
 		}
 	}
 	return ""
-}
-
-// plainXMLName takes names with letters beyond ASCII, which came out of an XML file.
-func plainXMLName(s string) bool {
-	return writable(s) && s != "" && !strings.ContainsAny(s, " \t\r\n\"'<>&=/`!?;,()[]{}|\\^~*+@#$%") && !strings.ContainsAny(s[:1], "0123456789-.")
 }
 
 // renamed are attributes that go by another name in other versions, by element.
@@ -242,9 +257,8 @@ var renamed = map[string][][2]string{
 	"Manager": {{"sessionAttributeFilter", "sessionAttributeNameFilter"}},
 }
 
-// attributes renames and drops attributes that the classes of the target version
-// have no setter for, and those that stand twice.
-func (c *conversion) attributes(outer string, e *element) {
+// unique takes out attributes that the TOML has twice, under attributes as well.
+func (c *conversion) unique(e *element) {
 	seen := map[string]bool{}
 	e.attrs = slices.DeleteFunc(e.attrs, func(a attribute) bool {
 		if seen[a.name] {
@@ -254,6 +268,11 @@ func (c *conversion) attributes(outer string, e *element) {
 		seen[a.name] = true
 		return false
 	})
+}
+
+// attributes renames and drops attributes that the classes of the target version
+// have no setter for.
+func (c *conversion) attributes(outer string, e *element) {
 	class := e.class()
 	if e.name == "Connector" {
 		class = e.value("protocol")
@@ -311,8 +330,12 @@ func (c *conversion) attribute(e *element, a *attribute, now, before []*known.Cl
 		return false
 	}
 	message := fmt.Sprintf("Tomcat %s has no such attribute here (it is in %s)", c.to.text, ever)
-	if guards(e) && !harmless[a.name] && (ever&c.from.bits != 0 || !c.fromKnown) {
+	if guards(e) && e.name != "Context" && !harmless[a.name] && (ever&c.from.bits != 0 || !c.fromKnown) {
 		c.close(e, message)
+		return false
+	}
+	if e.is("EncryptInterceptor") {
+		c.guarded(e, message, "", a.place)
 		return false
 	}
 	c.ledger.Drop(message, lost[a.name], a.place)
@@ -325,8 +348,7 @@ var harmless = map[string]bool{"denyStatus": true, "trimCredentials": true, "cha
 
 // lost says for attributes that went what does their work now.
 var lost = map[string]string{
-	"resolveHosts": "enableLookups of the Connector", "maxInactiveInterval": "session-timeout in web.xml", "jarOpenInterval": "",
-	"clearReferencesStatic": "", "processTlds": "JarScanner",
+	"resolveHosts": "enableLookups of the Connector", "maxInactiveInterval": "session-timeout in web.xml", "processTlds": "JarScanner",
 }
 
 // close turns an element that protects into one that lets nobody in, because it

@@ -121,8 +121,8 @@ func allowed(r rune) bool {
 	return r == '\t' || r == '\n' || r == '\r' || r >= 0x20 && r < 0xD800 || r >= 0xE000 && r != 0xFFFE && r != 0xFFFF
 }
 
-// isName reports whether the text can be the name of an element or attribute; names
-// beyond ASCII are left to letters, which each edition of XML 1.0 allows.
+// isName reports whether the text can be the name of an element or attribute. Names
+// beyond ASCII count as none: Tomcat has no such ones.
 func isName(s string) bool {
 	for i, r := range s {
 		switch {
