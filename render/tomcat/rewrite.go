@@ -80,9 +80,11 @@ func (c *conversion) oldDigest(e, h *element) {
 		return
 	}
 	e.attrs = append(e.attrs, attribute{"digest", h.value("algorithm"), h.attr("algorithm").place})
+	encoding := attribute{name: "digestEncoding", value: "UTF-8"} // the handler's default; the realm's is that of the machine
 	if enc := h.attr("encoding"); enc != nil {
-		e.attrs = append(e.attrs, attribute{"digestEncoding", enc.value, enc.place})
+		encoding.value, encoding.place = enc.value, enc.place
 	}
+	e.attrs = append(e.attrs, encoding)
 	c.ledger.Exact(h.source)
 	e.children = slices.DeleteFunc(e.children, func(k *element) bool { return k == h })
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"clowder/parse/known"
+	"clowder/parse/model"
 )
 
 // moved are the attributes of a Connector that became those of an SSLHostConfig,
@@ -85,8 +86,25 @@ func (c *conversion) tls(e *element) *element {
 	return c.hostConfig(e, host, cert)
 }
 
+// strictness orders what is asked of clients' certificates; what is no word of
+// these stops the connector.
+func strictness(value string) int {
+	switch verification[strings.ToLower(strings.TrimSpace(value))] {
+	case "none":
+		return 0
+	case "optionalNoCA":
+		return 1
+	case "optional":
+		return 2
+	case "required":
+		return 3
+	}
+	return 4
+}
+
 // winners says which attribute counts where two say the same: from 8.5 on the last
-// one, before it those of the implementation that the certificate is for.
+// one, before it those of the implementation that the certificate is for. When nothing
+// says which Tomcat it is, the stricter demand on clients counts.
 func (c *conversion) winners(e *element, pem bool) map[string]string {
 	wins := map[string]string{}
 	for _, a := range e.attrs {
@@ -94,7 +112,12 @@ func (c *conversion) winners(e *element, pem bool) map[string]string {
 		if !ok {
 			continue
 		}
-		if old := wins[to]; old == "" || c.from.atLeast("8.5") || strings.HasPrefix(a.name, "SSL") == pem {
+		old := wins[to]
+		later := c.from.atLeast("8.5") || strings.HasPrefix(a.name, "SSL") == pem
+		if !c.fromKnown && to == "certificateVerification" && old != "" {
+			later = strictness(a.value) > strictness(e.value(old))
+		}
+		if old == "" || later {
 			wins[to] = a.name
 		}
 	}
@@ -130,6 +153,10 @@ func (c *conversion) hostConfig(e, host, cert *element) *element {
 		if !own {
 			return e
 		}
+	}
+	if !own && c.from.atLeast("10.0") {
+		c.person(e, "as before the connector does not start: it has TLS, but no SSLHostConfig with a Certificate", "SSLHostConfig", e.attr("SSLEnabled").place)
+		return e
 	}
 	if name != "" {
 		host.attrs = append([]attribute{{name: "hostName", value: name}}, host.attrs...)
@@ -190,6 +217,11 @@ func (c *conversion) oldTLS(e *element) *element {
 	}
 	if e.child("SSLHostConfig").value("className") != "" {
 		return cannot("the SSLHostConfig has a class")
+	}
+	for _, from := range append([]*element{hosts[0]}, hosts[0].children...) {
+		if k, ok := from.source.(*model.Component); ok {
+			c.ledger.Exact(k.Element)
+		}
 	}
 	e.attrs = append(e.attrs, back...)
 	e.children = rest

@@ -216,15 +216,23 @@ func (c *conversion) rootAttributes(root *element) {
 	root.remove("portOffset")
 }
 
-// shiftPorts adds an offset to the ports of the server and its connectors.
+// shiftPorts adds an offset to the ports of the server and its connectors, as
+// getPortWithOffset and getRedirectPortWithOffset do.
 func shiftPorts(e *element, offset int) {
 	if a := e.attr("port"); a != nil && (e.name == "Server" || e.name == "Connector") {
 		if n, err := strconv.Atoi(a.value); err == nil && n > 0 {
 			a.value = strconv.Itoa(n + offset)
 		}
 	}
-	if e.name == "Server" && e.attr("port") == nil {
+	switch redirect := e.attr("redirectPort"); {
+	case e.name == "Server" && e.attr("port") == nil:
 		e.add("port", strconv.Itoa(8005+offset))
+	case e.name == "Connector" && redirect == nil:
+		e.add("redirectPort", strconv.Itoa(443+offset))
+	case e.name == "Connector":
+		if n, err := strconv.Atoi(redirect.value); err == nil {
+			redirect.value = strconv.Itoa(n + offset)
+		}
 	}
 	for _, k := range e.children {
 		if k.name == "Service" || k.name == "Connector" {
