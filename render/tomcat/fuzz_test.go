@@ -2,6 +2,7 @@ package tomcat
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"clowder/lint"
@@ -82,6 +83,11 @@ func FuzzConvert(f *testing.F) {
 		res, err := Target.Render(r.Setup, target.Options{Tomcat: dest})
 		if err != nil {
 			t.Fatal(err)
+		}
+		for _, n := range res.Notes {
+			if strings.HasPrefix(n.Message, "there is nothing like it") {
+				t.Errorf("from %q to %s nobody accounted for %s", source, dest, n.Fact)
+			}
 		}
 		got := load(res.Files[0].Data, dest)
 		if got == nil {
