@@ -5,11 +5,13 @@ package render
 import (
 	"clowder/render/native"
 	"clowder/render/target"
+	"clowder/render/tomcat"
 )
 
 // Targets is the table of all targets, in the order of the help.
 var Targets = []target.Target{
 	native.Target,
+	tomcat.Target,
 }
 
 // Find returns the target of that name.

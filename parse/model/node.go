@@ -16,6 +16,7 @@ type Node struct {
 	Listeners []*Component `key:"listener"`
 	Resources []*Component `key:"resource"` // inside GlobalNamingResources
 	Services  []*Service   `key:"service"`
+	Extra     []*Attr      `key:"attributes"`
 	Extras    []*Component `key:"extra"` // anything else below Server
 }
 
