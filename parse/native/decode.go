@@ -321,9 +321,7 @@ func (d *decoder) field(path string, raw any, f model.Field, v reflect.Value) {
 		v.Set(reflect.ValueOf(d.strings(path, raw)))
 	case model.StructField:
 		if m, ok := raw.(map[string]any); ok {
-			p := reflect.New(f.Type)
-			d.table(path, m, p.Elem())
-			v.Set(p)
+			v.Set(d.element(path, m, f))
 		} else {
 			d.wrongType(path, "a table")
 		}
@@ -353,10 +351,22 @@ func (d *decoder) array(path string, raw any, f model.Field, v reflect.Value) {
 		return
 	}
 	for i, m := range list {
-		p := reflect.New(f.Type)
-		d.table(fmt.Sprintf("%s[%d]", path, i), m, p.Elem())
-		v.Set(reflect.Append(v, p))
+		v.Set(reflect.Append(v, d.element(fmt.Sprintf("%s[%d]", path, i), m, f)))
 	}
+}
+
+// element makes the struct of one table. A component whose key says what element
+// it is needs not say it again.
+func (d *decoder) element(path string, m map[string]any, f model.Field) reflect.Value {
+	p := reflect.New(f.Type)
+	d.table(path, m, p.Elem())
+	if c, ok := p.Interface().(*model.Component); ok {
+		if e := model.ImpliedElement(f.Key); e != "" && !c.Element.IsSet() {
+			c.Element = model.Is(e, c.At)
+		}
+		slices.SortStableFunc(c.Attrs, func(a, b *model.Attr) int { return cmp.Compare(a.At.Start, b.At.Start) })
+	}
+	return p
 }
 
 // pairs reads the tables that keep an order: attributes and modules.
@@ -381,7 +391,7 @@ func (d *decoder) pairs(path string, raw any, f model.Field, v reflect.Value) {
 			d.wrongType(join(path, k), "a string")
 			continue
 		}
-		*mods = append(*mods, &model.Module{At: p.Key, Name: model.Is(k, p.Key), File: model.Is(file, p.Value)})
+		*mods = append(*mods, &model.Module{At: p.Key, Name: model.Is(model.DecodeText(k), p.Key), File: model.Is(model.DecodeText(file), p.Value)})
 	}
 }
 
@@ -392,7 +402,7 @@ func (d *decoder) attribute(path, name string, raw any, into *[]*model.Attr) {
 		return
 	}
 	p := d.keys[path]
-	*into = append(*into, &model.Attr{At: p.Key, Name: name, Value: model.Is(s, p.Value)})
+	*into = append(*into, &model.Attr{At: p.Key, Name: model.DecodeText(name), Value: model.Is(model.DecodeText(s), p.Value)})
 }
 
 func (d *decoder) strings(path string, raw any) []model.String {
@@ -405,7 +415,7 @@ func (d *decoder) strings(path string, raw any) []model.String {
 	for i, x := range list {
 		el := fmt.Sprintf("%s[%d]", path, i)
 		if s, ok := x.(string); ok {
-			out = append(out, model.Is(s, d.keys[el].Value))
+			out = append(out, model.Is(model.DecodeText(s), d.keys[el].Value))
 		} else {
 			d.wrongType(el, "a string")
 		}
@@ -427,7 +437,7 @@ func convert(raw any, t reflect.Type) (x any, want string) {
 	switch t {
 	case reflect.TypeFor[string]():
 		if s, ok := raw.(string); ok {
-			return s, ""
+			return model.DecodeText(s), ""
 		}
 		return nil, "a string"
 	case reflect.TypeFor[bool]():
