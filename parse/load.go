@@ -233,7 +233,13 @@ func (l *loader) toml(f *diag.File) {
 	}
 	s := l.r.Setup
 	s.FrontEnds, s.Nodes, s.App = doc.Setup.FrontEnds, doc.Setup.Nodes, doc.Setup.App
-	for _, front := range s.FrontEnds {
+	for i, front := range s.FrontEnds {
+		if !front.Name.IsSet() {
+			front.Name = model.Infer("httpd", front.At)
+			if i > 0 {
+				front.Name.V = fmt.Sprintf("httpd%d", i+1)
+			}
+		}
 		inferGuards(front)
 		s.Unmapped = append(s.Unmapped, extrasOf(front)...)
 	}

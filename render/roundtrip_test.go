@@ -11,10 +11,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"clowder/internal/schemacheck"
 	"clowder/parse"
 	"clowder/parse/model"
+	"clowder/parse/native"
 	"clowder/render"
 	"clowder/render/target"
 )
@@ -39,6 +42,9 @@ func roundTrip(t *testing.T, o parse.Options) bool {
 	var first []byte
 	for _, provenance := range []bool{true, false} {
 		first = text(t, toml, legacy, provenance)
+		if problems := schema().TOML(first); problems != nil {
+			t.Errorf("by the schema: %v", problems)
+		}
 		back := readBack(t, first)
 		if back == nil {
 			return true
@@ -57,6 +63,15 @@ func roundTrip(t *testing.T, o parse.Options) bool {
 	}
 	return true
 }
+
+// schema is the JSON Schema that the TOML must be valid by.
+var schema = sync.OnceValue(func() *schemacheck.Schema {
+	s, err := schemacheck.New(native.Schema())
+	if err != nil {
+		panic(err)
+	}
+	return s
+})
 
 // readBack reads a clowder.toml that must be without a finding.
 func readBack(t *testing.T, data []byte) *model.Setup {

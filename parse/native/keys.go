@@ -84,6 +84,10 @@ func (s *scanner) header(start int) string {
 	path := ""
 	for n, p := range parts {
 		path = join(path, p)
+		if _, ok := s.out[path]; !ok && n < len(parts)-1 && s.arrays[path] == 0 {
+			at := s.span(start, s.i) // a table that only this header makes
+			s.out[path] = place{at, at}
+		}
 		if n == len(parts)-1 && array {
 			path += "[" + strconv.Itoa(s.arrays[path]) + "]"
 			s.arrays[strings.TrimSuffix(path, path[strings.LastIndexByte(path, '['):])]++
