@@ -6,8 +6,10 @@
 package parse
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"clowder/parse/diag"
@@ -243,6 +245,7 @@ func (l *loader) toml(f *diag.File) {
 		inferGuards(front)
 		s.Unmapped = append(s.Unmapped, extrasOf(front)...)
 	}
+	slices.SortStableFunc(s.Unmapped, func(a, b model.Unmapped) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
 	l.r.HTTPD = make([]*httpd.Config, len(s.FrontEnds))
 	l.r.Remarks = append(l.r.Remarks, f.Name+" holds a whole setup; other files beside it were not read")
 }
