@@ -88,12 +88,20 @@ func Parse(f *diag.File) (*Doc, diag.List) {
 		d.add("C101", "toml-syntax", diag.At(f, 0, 0), fmt.Sprintf("the file has more than %d MiB", MaxSize>>20))
 		return d.doc, d.diags
 	}
+	if at := tooDeep(f.Data); at >= 0 {
+		d.add("C101", "toml-syntax", diag.At(f, at, at+1), fmt.Sprintf("this is nested more than %d deep", maxDepth))
+		return d.doc, d.diags
+	}
+	var ok bool // before the library, which joins the names of each key, too
+	if d.keys, ok = scanKeys(f); !ok {
+		d.add("C101", "toml-syntax", diag.At(f, 0, 0), "the keys and the names of their tables are longer than the size of the file explains")
+		return d.doc, d.diags
+	}
 	var tree map[string]any
 	if _, err := toml.Decode(string(f.Data), &tree); err != nil {
 		d.syntax(err)
 		return d.doc, d.diags
 	}
-	d.keys = scanKeys(f)
 	d.doc.keys = d.keys
 	d.root(tree)
 	d.diags.Sort([]*diag.File{f})
@@ -107,6 +115,9 @@ type decoder struct {
 }
 
 func (d *decoder) add(id, name string, at diag.Span, msg string) {
+	if len(d.diags) >= maxFindings {
+		return
+	}
 	d.diags.Add(diag.Diagnostic{ID: id, Name: name, Severity: diag.Error, Confidence: diag.Certain, Span: at, Message: msg})
 }
 

@@ -84,6 +84,38 @@ func TestPlacedFindings(t *testing.T) {
 	}
 }
 
+// TestBounds: what is nested or dense as no file that is meant is one finding, and
+// takes neither the stack nor the memory.
+func TestBounds(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"arrays", "a = " + strings.Repeat("[", 1<<20), "1:105 C101 this is nested more than 100 deep"},
+		{"inline tables", "a = " + strings.Repeat("{a=", 1<<20), "1:305 C101 this is nested more than 100 deep"},
+		{"header", "[frontend.server" + strings.Repeat(".extra", 1<<17) + "]\n", "1:611 C101 this is nested more than 100 deep"},
+		{"key", strings.Repeat("a.", 1<<17) + "a = 1\n", "1:202 C101 this is nested more than 100 deep"},
+		{"brackets in strings and comments", "a = '" + strings.Repeat("[", 1000) + "'\nb = \"\"\"" + strings.Repeat("{\n", 1000) + "\"\"\" # " + strings.Repeat("[", 1000) + "\n", `1:1 C102 unknown key "a"`},
+		{"long names", "[" + strings.Repeat("a", 1<<20) + "]\n" + keys(1<<16), "1:1 C101 the keys and the names of their tables are longer than the size of the file explains"},
+		{"many mistakes", keys(1 << 16), `1:1 C102 unknown key "k0"`},
+	} {
+		_, diags := Parse(diag.NewFile("clowder.toml", []byte(tt.text)))
+		if len(diags) == 0 || len(diags) > maxFindings {
+			t.Errorf("%s: %d findings", tt.name, len(diags))
+			continue
+		}
+		p := diags[0].Span.Begin()
+		if got := fmt.Sprintf("%d:%d %s %s", p.Line, p.Column, diags[0].ID, diags[0].Message); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+func keys(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "k%d=1\n", i)
+	}
+	return b.String()
+}
+
 func TestSettingsAndSetup(t *testing.T) {
 	doc, diags := Parse(diag.NewFile("clowder.toml", []byte(`
 [versions]

@@ -5,6 +5,7 @@ package native
 
 import (
 	"bytes"
+	"fmt"
 	"reflect"
 	"strings"
 
@@ -31,6 +32,9 @@ func render(s *model.Setup, o target.Options) (*target.Result, error) {
 	w := &writer{provenance: o.Provenance}
 	w.buf.WriteString(head)
 	w.table("", "", reflect.ValueOf(s).Elem())
+	if w.err != nil {
+		return nil, w.err
+	}
 	return &target.Result{
 		Files: []target.File{{Name: "clowder.toml", Data: w.buf.Bytes(), Private: w.private}},
 		Notes: notes(s),
@@ -41,6 +45,20 @@ type writer struct {
 	buf        bytes.Buffer
 	provenance bool
 	private    bool // a secret was written
+	depth      int
+	err        error // nothing more is written then
+}
+
+// maxDepth is how deep tables may be nested: each writes the names of all around
+// it, and the reader follows no more than 100.
+const maxDepth = 64
+
+// down goes into a table; the caller goes up again. False: it must not be written.
+func (w *writer) down(at diag.Span) bool {
+	if w.depth++; w.depth > maxDepth && w.err == nil {
+		w.err = fmt.Errorf("%s: this is nested more than %d deep, too deep for TOML", at, maxDepth)
+	}
+	return w.err == nil
 }
 
 // line writes one line, with the place of its value when that was asked for.
@@ -99,13 +117,17 @@ func (w *writer) table(path, key string, v reflect.Value) {
 func isExtra(f model.Field) bool { return f.Type == reflect.TypeFor[model.Directive]() }
 
 func (w *writer) subTable(path string, f model.Field, v reflect.Value) {
+	defer func(depth int) { w.depth = depth }(w.depth)
 	switch f.Kind {
 	case model.StructField:
-		if !v.IsNil() {
+		if !v.IsNil() && w.down(model.PlaceOf(v.Elem())) {
 			w.header("["+path+"]", model.PlaceOf(v.Elem()))
 			w.table(path, f.Key, v.Elem())
 		}
 	case model.ArrayField:
+		if v.Len() == 0 || !w.down(model.PlaceOf(v.Index(0).Elem())) {
+			return
+		}
 		for i := range v.Len() {
 			el := v.Index(i).Elem()
 			w.header("[["+path+"]]", model.PlaceOf(el))
