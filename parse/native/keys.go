@@ -201,10 +201,11 @@ func (s *scanner) value(path string) {
 		}
 		s.i++
 	default:
+		from := s.i
 		for s.i < len(s.b) && !strings.ContainsRune(",]}#\r\n", rune(s.b[s.i])) {
 			s.i++
 		}
-		for s.i > 0 && (s.b[s.i-1] == ' ' || s.b[s.i-1] == '\t') {
+		for s.i > from && (s.b[s.i-1] == ' ' || s.b[s.i-1] == '\t') {
 			s.i--
 		}
 	}
