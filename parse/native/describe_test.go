@@ -3,8 +3,6 @@ package native
 import (
 	"reflect"
 	"testing"
-
-	"clowder/parse/model"
 )
 
 // TestEveryKeyIsDescribed: a key without a sentence would be a hole in the schema
@@ -39,5 +37,3 @@ func TestEveryKeyIsDescribed(t *testing.T) {
 		t.Errorf("only %d keys", len(used))
 	}
 }
-
-var _ = model.Setup{}
