@@ -119,10 +119,15 @@ var headerActions = names("add set setifempty append merge unset echo note edit 
 
 // header lowers Header and RequestHeader, as header_cmd of mod_headers.c.
 func (l *lowerer) header(st *model.Settings, n *Node) {
-	h := &model.HeaderRule{At: n.Span, Request: model.Is(n.Is("RequestHeader"), n.NameSpan())}
+	h := &model.HeaderRule{At: n.Span}
+	if n.Is("RequestHeader") {
+		h.Request = model.Is(true, n.NameSpan())
+	}
 	args := n.Args
 	if !h.Request.V && len(args) > 0 && (strings.EqualFold(args[0].Text, "always") || strings.EqualFold(args[0].Text, "onsuccess")) {
-		h.Always = model.Is(strings.EqualFold(args[0].Text, "always"), args[0].Span)
+		if strings.EqualFold(args[0].Text, "always") {
+			h.Always = model.Is(true, args[0].Span)
+		}
 		args = args[1:]
 	}
 	if len(args) < 2 {

@@ -17,12 +17,24 @@ func (f *FrontEnd) ApplyDefaults() {
 	}
 	applyTags(reflect.ValueOf(f.Main).Elem())
 	for _, s := range append([]*Server{f.Main}, f.VHosts...) {
+		s.Settings.Access.defaultGroup()
+		for _, sec := range s.Sections {
+			sec.Settings.Access.defaultGroup()
+		}
 		for _, b := range s.Balancers {
 			applyTags(reflect.ValueOf(b).Elem())
 		}
 		for _, w := range s.Workers {
 			applyTags(reflect.ValueOf(w).Elem())
 		}
+	}
+}
+
+// defaultGroup names the group that the Require lines of a section make without
+// saying so (mod_authz_core).
+func (a *Access) defaultGroup() {
+	if a != nil && a.Require != nil && len(a.Require.Args) == 0 {
+		fill(&a.Require.Group, "any")
 	}
 }
 

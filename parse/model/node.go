@@ -320,6 +320,15 @@ type Component struct {
 	Children []*Component `key:"child"`
 }
 
+// impliedElements are the elements that the key of a component says already.
+var impliedElements = map[string]string{
+	"listener": "Listener", "resource": "Resource", "executor": "Executor", "realm": "Realm", "valve": "Valve",
+	"clusterlistener": "ClusterListener", "deployer": "Deployer",
+}
+
+// ImpliedElement returns the element of components under a key, "" when it differs.
+func ImpliedElement(key string) string { return impliedElements[key] }
+
 // Attribute returns the attribute of that name, or nil.
 func (c *Component) Attribute(name string) *Attr { return attr(c.Attrs, name) }
 
