@@ -53,11 +53,12 @@ type front struct {
 	pools   map[*model.Balancer]*Card
 	workers map[*model.Member]*Card
 	loose   map[string]*Card // workers that only a mapping names
+	first   map[*model.Server]bool
 }
 
 func (b *builder) front(fe *model.FrontEnd) {
 	f := &front{builder: b, fe: fe, f: &Front{Title: clean(fe.Name.Or("httpd"))}, pools: map[*model.Balancer]*Card{},
-		workers: map[*model.Member]*Card{}, loose: map[string]*Card{}}
+		workers: map[*model.Member]*Card{}, loose: map[string]*Card{}, first: defaults(fe.VHosts)}
 	b.g.Fronts = append(b.g.Fronts, f.f)
 	b.own(fe, &f.f.Marks)
 	if fe.Version.IsWritten() {
@@ -137,31 +138,32 @@ func (f *front) listeners(main *model.Server) map[*model.Server][]*Card {
 // whether the main server takes some (vhost matching of httpd: an exact address is
 // better than a wildcard, and the main server has the rest).
 func (f *front) answering(l *model.Listen) (hosts []*model.Server, rest bool) {
-	var exact, wild []*model.Server
+	var exact, both []*model.Server
+	rest = true
 	for _, vh := range f.fe.VHosts {
+		isExact, isWild := false, false
 		for _, a := range vh.Addresses {
 			host, port := splitAddress(a.V)
-			if port != "" && port != "*" && port != strconv.Itoa(l.Port.V) {
-				continue
-			}
-			if model.IsWildcard(host) || strings.EqualFold(host, "_default_") {
-				if !slices.Contains(wild, vh) {
-					wild = append(wild, vh)
-				}
-			} else if model.AddressesCollide(l.Address.V, host) && !slices.Contains(exact, vh) {
-				exact = append(exact, vh)
+			switch {
+			case port != "" && port != "*" && port != strconv.Itoa(l.Port.V):
+			case model.IsWildcard(host), strings.EqualFold(host, "_default_"):
+				isWild = true
+			case model.AddressesCollide(l.Address.V, host):
+				isExact = true
 			}
 		}
+		if isExact {
+			exact = append(exact, vh)
+		}
+		if isExact || isWild {
+			both = append(both, vh)
+		}
+		rest = rest && !isWild
 	}
 	if !model.IsWildcard(l.Address.V) && len(exact) > 0 {
 		return exact, false
 	}
-	for _, vh := range f.fe.VHosts { // file order
-		if slices.Contains(exact, vh) || slices.Contains(wild, vh) {
-			hosts = append(hosts, vh)
-		}
-	}
-	return hosts, len(wild) == 0
+	return both, rest
 }
 
 // splitAddress takes the argument of <VirtualHost> apart.
@@ -202,7 +204,7 @@ func (f *front) server(sv *model.Server, main bool) *Card {
 	} else {
 		card.Notes = append(card.Notes, "virtual host "+strings.Join(addresses, " "))
 	}
-	if f.isDefault(sv) {
+	if f.first[sv] {
 		card.Notes = append(card.Notes, "default")
 	}
 	if n := len(sv.Aliases); n > 0 {
@@ -218,21 +220,24 @@ func (f *front) server(sv *model.Server, main bool) *Card {
 	return card
 }
 
-// isDefault reports whether the virtual host is the first of several of one
-// address: it takes what names none of them.
-func (f *front) isDefault(sv *model.Server) bool {
-	for _, a := range sv.Addresses {
-		var same []*model.Server
-		for _, vh := range f.fe.VHosts {
-			if slices.ContainsFunc(vh.Addresses, func(b model.String) bool { return a.V == b.V }) {
-				same = append(same, vh)
+// defaults returns the first of several virtual hosts of one address: it takes
+// what names none of them.
+func defaults(vhosts []*model.Server) map[*model.Server]bool {
+	of := map[string][]*model.Server{}
+	for _, vh := range vhosts {
+		for _, a := range vh.Addresses {
+			if list := of[a.V]; len(list) < 2 && !slices.Contains(list, vh) {
+				of[a.V] = append(list, vh)
 			}
 		}
-		if len(same) > 1 && same[0] == sv {
-			return true
+	}
+	out := map[*model.Server]bool{}
+	for _, list := range of {
+		if len(list) > 1 {
+			out[list[0]] = true
 		}
 	}
-	return false
+	return out
 }
 
 // rows lists where requests go, in the order in which httpd decides: rewrite rules
@@ -316,7 +321,8 @@ func (f *front) target(row *Row, eff, sv *model.Server, target string) {
 		row.Notes = append(row.Notes, "! not proxied")
 		return
 	}
-	if rest := targetPath(target); strings.Trim(rest, "/") != strings.Trim(row.Label, "/") && !strings.Contains(row.Label, "~ ") {
+	rest := targetPath(target)
+	if len(row.Notes) == 0 && strings.Trim(rest, "/") != strings.Trim(row.Label, "/") && !strings.HasPrefix(row.Label, "~ ") {
 		row.Notes = append(row.Notes, "→ "+clean(rest))
 	}
 	if name, ok := balancerName(target); ok {

@@ -14,14 +14,16 @@ var userInfo = regexp.MustCompile(`://[^/?#\s"']*@`)
 // clean makes a text of the setup fit for a picture: no secrets, no control
 // characters, nothing that reverses the writing direction of what follows.
 func clean(s string) string {
-	return plain(userInfo.ReplaceAllString(diag.HideSecrets(s), "://"))
+	return plain(diag.HideSecrets(s))
 }
 
-// plain is clean for what holds no secrets anyway, such as the message of a finding.
+// plain is clean for the message of a finding, which holds no secret= but speaks
+// of it; names and passwords in URLs are taken out.
 func plain(s string) string {
+	s = userInfo.ReplaceAllString(s, "://")
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r == '\t' || r == '\n' || r == '\r':
+		case r == '\t', r == '\n', r == '\r', r == '\u2028', r == '\u2029':
 			return ' '
 		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), r == 0xFFFE, r == 0xFFFF:
 			return unicode.ReplacementChar

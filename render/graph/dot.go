@@ -99,6 +99,11 @@ func port(c *Card) string {
 }
 
 func dotEdges(w io.Writer, g *Graph) {
+	for _, i := range g.loose() { // without a link they would stand at the left
+		if cards := g.Cards(); len(g.Fronts) > 0 {
+			fmt.Fprintf(w, "  %s -> %s [style=invis]\n", cards[0].ID, g.Groups[i].Nodes[0].ID)
+		}
+	}
 	for _, f := range g.Fronts {
 		for _, c := range f.Listeners {
 			fmt.Fprintf(w, "  clients -> %s\n", port(c))

@@ -247,28 +247,37 @@ func (l *layouter) legend(y float64) float64 {
 	return y
 }
 
+// sentencesShown bounds the description.
+const sentencesShown = 30
+
 // describe says in words what the picture shows, for who cannot see it.
 func (g *Graph) describe() string {
-	var b strings.Builder
+	var list []string
+	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	for _, f := range g.Fronts {
 		for _, sv := range f.Servers {
 			for _, r := range sv.Rows {
 				if r.To != nil {
-					fmt.Fprintf(&b, "%s %s goes to %s. ", sv.Title, r.Label, r.To.name())
+					say("%s %s goes to %s.", sv.Title, r.Label, r.To.name())
 				}
 			}
 		}
 		for _, p := range f.Pools {
 			if p.Kind == Balancer {
-				fmt.Fprintf(&b, "Balancer %s has %s. ", p.Title, plural(len(p.Rows), "member"))
+				say("Balancer %s has %s.", p.Title, plural(len(p.Rows), "member"))
 			}
 		}
 	}
 	for _, gr := range g.Groups {
 		if gr.Title != "" {
-			fmt.Fprintf(&b, "%s has %s. ", gr.Title, plural(len(gr.Nodes), "Tomcat"))
+			say("%s has %s.", gr.Title, plural(len(gr.Nodes), "Tomcat"))
 		}
 	}
-	b.WriteString(g.Verdict())
-	return strings.TrimSpace(b.String())
+	if n := len(list) - sentencesShown; n > 0 {
+		list = append(list[:sentencesShown], fmt.Sprintf("And %d more facts.", n))
+	}
+	if v := g.Verdict(); v != "" {
+		list = append(list, "Lint: "+v+".")
+	}
+	return strings.Join(list, " ")
 }

@@ -11,6 +11,7 @@ package graph
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"clowder/parse/diag"
@@ -149,6 +150,25 @@ func (g *Graph) Cards() []*Card {
 	}
 	for _, gr := range g.Groups {
 		out = append(out, gr.Nodes...)
+	}
+	return out
+}
+
+// loose returns the groups that no member leads to, by number.
+func (g *Graph) loose() []int {
+	reached := map[*Card]bool{}
+	for _, f := range g.Fronts {
+		for _, p := range f.Pools {
+			for _, r := range p.Rows {
+				reached[r.To] = true
+			}
+		}
+	}
+	var out []int
+	for i, gr := range g.Groups {
+		if !slices.ContainsFunc(gr.Nodes, func(n *Card) bool { return reached[n] }) {
+			out = append(out, i)
+		}
 	}
 	return out
 }

@@ -192,6 +192,9 @@ func nodeCard(n *model.Node) *Card {
 // socket writes a port, with the address when it is another one than the host's.
 func socket(a model.String, port int, host string) string {
 	if !a.IsWritten() || model.IsWildcard(a.V) || strings.EqualFold(a.V, "auto") || a.V == host {
+		if port == 0 {
+			return "?" // a variable, or none
+		}
 		return strconv.Itoa(port)
 	}
 	return clean(address(a.V, port))

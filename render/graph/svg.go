@@ -50,11 +50,11 @@ func WriteSVG(w io.Writer, g *Graph) error {
 	for _, p := range s.cards {
 		p.write(b, ` rx="6"`)
 	}
-	for _, p := range s.stripes {
-		p.write(b, ` rx="2"`)
-	}
 	for _, p := range s.rules {
 		fmt.Fprintf(b, "<path class=\"r\" d=\"M%s %sh%s\"/>\n", num(p.x), num(p.y), num(p.w))
+	}
+	for _, p := range s.stripes {
+		p.write(b, ` rx="2"`)
 	}
 	for i := range s.labels {
 		s.labels[i].write(b)
