@@ -52,9 +52,9 @@ func WriteDOT(w io.Writer, g *Graph) error {
 }
 
 func dotWords(title string, notes []string, m Marks) string {
-	text := "<b>" + xml(title) + "</b>"
+	text := "<b>" + escape(title) + "</b>"
 	if len(notes) > 0 {
-		text += `  <font point-size="9">` + xml(strings.Join(notes, " · ")) + "</font>"
+		text += `  <font point-size="9">` + escape(strings.Join(notes, " · ")) + "</font>"
 	}
 	return text + dotMarks(m)
 }
@@ -74,16 +74,16 @@ func dotCard(w io.Writer, c *Card, indent string) {
 	}
 	fmt.Fprintf(w, `%s%s [label=<<table border="0" cellborder="1" cellspacing="0" cellpadding="5" color="%s">`, indent, c.ID, colour)
 	if c.Title != "" {
-		fmt.Fprintf(w, `<tr><td port="head" align="left"><b>%s</b>%s`, xml(c.Title), dotMarks(c.Marks))
+		fmt.Fprintf(w, `<tr><td port="head" align="left"><b>%s</b>%s`, escape(c.Title), dotMarks(c.Marks))
 		for _, n := range pack(c.Notes, noteRoom) {
-			fmt.Fprintf(w, `<br align="left"/><font point-size="9">%s</font>`, xml(n))
+			fmt.Fprintf(w, `<br align="left"/><font point-size="9">%s</font>`, escape(n))
 		}
 		fmt.Fprint(w, `<br align="left"/></td></tr>`)
 	}
 	for i, r := range c.Rows {
-		fmt.Fprintf(w, `<tr><td port="r%d" align="left">%s`, i+1, xml(r.Label))
+		fmt.Fprintf(w, `<tr><td port="r%d" align="left">%s`, i+1, escape(r.Label))
 		if len(r.Notes) > 0 {
-			fmt.Fprintf(w, `  <font point-size="9">%s</font>`, xml(strings.Join(r.Notes, " · ")))
+			fmt.Fprintf(w, `  <font point-size="9">%s</font>`, escape(strings.Join(r.Notes, " · ")))
 		}
 		fmt.Fprintf(w, "%s</td></tr>", dotMarks(r.Marks))
 	}
@@ -126,12 +126,12 @@ func dotEdges(w io.Writer, g *Graph) {
 // dotLegend makes the title of the graph, with the findings below it.
 func dotLegend(w io.Writer, g *Graph) {
 	fmt.Fprintf(w, `  labelloc=b`+"\n"+`  label=<<table border="0" cellborder="0" cellspacing="2"><tr><td align="left" colspan="2"><b>%s</b></td></tr>`,
-		xml(strings.Join(nonEmpty(g.Summary(), g.Verdict()), " · ")))
+		escape(strings.Join(nonEmpty(g.Summary(), g.Verdict()), " · ")))
 	for i := range g.Findings {
 		f := &g.Findings[i]
-		fmt.Fprintf(w, `<tr><td align="left" valign="top"><font color="%s"><b>%s</b></font></td><td align="left">%s`, severityColour[f.Severity], f.ID, xml(f.where()))
+		fmt.Fprintf(w, `<tr><td align="left" valign="top"><font color="%s"><b>%s</b></font></td><td align="left">%s`, severityColour[f.Severity], f.ID, escape(f.where()))
 		for _, line := range wrap(f.Message, noteSize, 700) {
-			fmt.Fprintf(w, `<br align="left"/>%s`, xml(line))
+			fmt.Fprintf(w, `<br align="left"/>%s`, escape(line))
 		}
 		fmt.Fprint(w, `<br align="left"/></td></tr>`)
 	}

@@ -311,18 +311,7 @@ func (l *layouter) columns() {
 	}
 	x := margin
 	if len(l.bands) > 0 {
-		x += clientsW + 40 + framePad
-		for k := range 3 {
-			if k > 0 && l.wide[k] > 0 {
-				x += l.gap[k]
-			}
-			l.x[k] = x
-			x += math.Ceil(l.wide[k])
-		}
-		x += framePad
-		if len(l.frames) > 0 {
-			x += l.gap[3] - 10
-		}
+		x = l.frontColumns(x + clientsW + 40)
 	}
 	if len(l.frames) > 0 {
 		x += framePad
@@ -338,6 +327,35 @@ func (l *layouter) columns() {
 	for _, b := range l.frames {
 		l.setX(b.cols[0], 3)
 	}
+}
+
+// frontColumns places the three layers of the front ends and returns where the
+// groups can begin. Their frame has room for a beginning of its title and for badges.
+func (l *layouter) frontColumns(x float64) float64 {
+	left, last := x, 0
+	x += framePad
+	for k := range 3 {
+		if l.wide[k] == 0 {
+			continue
+		}
+		if k > 0 {
+			x += l.gap[k]
+		}
+		l.x[k], last = x, k
+		l.wide[k] = math.Ceil(l.wide[k])
+		x += l.wide[k]
+	}
+	x += framePad
+	for _, b := range l.bands {
+		if more := 2*framePad + 90 + math.Ceil(badgesWidth(b.marks)) - (x - left); more > 0 {
+			l.wide[last] += more
+			x += more
+		}
+	}
+	if len(l.frames) > 0 {
+		x += l.gap[3] - 10
+	}
+	return x
 }
 
 func (l *layouter) setX(col []*placed, k int) {

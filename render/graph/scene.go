@@ -60,6 +60,21 @@ type wire struct {
 	from, to       int // indices of cards
 }
 
+// bend gives where the curve ends, which the point of the arrow covers, and how far
+// its control points are from its ends.
+func (w *wire) bend() (end, k float64) {
+	end = w.x2 - 6
+	return end, (end - w.x1) / 2
+}
+
+// point returns a place on the curve, a cubic Bézier: u = 0 is its beginning, 1 its end.
+func (w *wire) point(u float64) (x, y float64) {
+	end, k := w.bend()
+	v := 1 - u
+	a, b, c, d := v*v*v, 3*v*v*u, 3*v*u*u, u*u*u
+	return a*w.x1 + b*(w.x1+k) + c*(end-k) + d*end, a*w.y1 + b*w.y1 + c*w.y2 + d*w.y2
+}
+
 // Sizes in pixels.
 const (
 	margin    = 24.0

@@ -39,7 +39,7 @@ func WriteSVG(w io.Writer, g *Graph) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" width="%s" height="%s" viewBox="0 0 %s %s" role="img" aria-labelledby="title desc">`+"\n",
 		num(s.w), num(s.h), num(s.w), num(s.h))
-	fmt.Fprintf(b, "<title id=\"title\">%s</title>\n<desc id=\"desc\">%s</desc>\n<style>%s</style>\n", xml(s.title), xml(s.desc), style)
+	fmt.Fprintf(b, "<title id=\"title\">%s</title>\n<desc id=\"desc\">%s</desc>\n<style>%s</style>\n", escape(s.title), escape(s.desc), style)
 	fmt.Fprintf(b, "<rect class=\"bg\" width=\"%s\" height=\"%s\" rx=\"8\"/>\n", num(s.w), num(s.h))
 	for _, p := range s.frames {
 		p.write(b, ` rx="10"`)
@@ -77,9 +77,8 @@ func (l *wire) write(w io.Writer) {
 		arrow += " a" + strconv.Itoa(l.hue)
 	}
 	class += [...]string{"", " standby", " off"}[l.state]
-	end := l.x2 - 6
-	k := (end - l.x1) / 2
-	fmt.Fprintf(w, "<g><title>%s</title><path class=%q d=\"M%s %sC%s %s %s %s %s %s\"/>", xml(l.tip), class,
+	end, k := l.bend()
+	fmt.Fprintf(w, "<g><title>%s</title><path class=%q d=\"M%s %sC%s %s %s %s %s %s\"/>", escape(l.tip), class,
 		num(l.x1), num(l.y1), num(l.x1+k), num(l.y1), num(end-k), num(l.y2), num(end), num(l.y2))
 	fmt.Fprintf(w, "<path class=%q d=\"M%s %sl-7 -3.5v7z\"/></g>\n", arrow, num(l.x2), num(l.y2))
 }
@@ -94,16 +93,16 @@ func (l *label) write(w io.Writer) {
 		fmt.Fprintf(w, " textLength=\"%s\" lengthAdjust=\"spacingAndGlyphs\"", num(l.width()))
 	}
 	if l.tip != "" {
-		fmt.Fprintf(w, "><title>%s</title>%s</text>\n", xml(l.tip), xml(l.text))
+		fmt.Fprintf(w, "><title>%s</title>%s</text>\n", escape(l.tip), escape(l.text))
 		return
 	}
-	fmt.Fprintf(w, ">%s</text>\n", xml(l.text))
+	fmt.Fprintf(w, ">%s</text>\n", escape(l.text))
 }
 
 func (m *badge) write(w io.Writer) {
-	fmt.Fprintf(w, "<g><title>%s</title><rect class=%q x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\" rx=\"7.5\"/>", xml(m.tip),
+	fmt.Fprintf(w, "<g><title>%s</title><rect class=%q x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\" rx=\"7.5\"/>", escape(m.tip),
 		severityClass[m.severity], num(m.x), num(m.y), num(m.w), num(m.h))
-	fmt.Fprintf(w, "<text class=\"badge b\" x=\"%s\" y=\"%s\" font-size=\"%s\">%s</text></g>\n", num(m.x+5), num(m.y+m.h/2+badgeSize*0.36), num(badgeSize), xml(m.text))
+	fmt.Fprintf(w, "<text class=\"badge b\" x=\"%s\" y=\"%s\" font-size=\"%s\">%s</text></g>\n", num(m.x+5), num(m.y+m.h/2+badgeSize*0.36), num(badgeSize), escape(m.text))
 }
 
 // num writes a number with at most one decimal.
@@ -111,8 +110,8 @@ func num(f float64) string {
 	return strconv.FormatFloat(math.Round(f*10)/10, 'f', -1, 64)
 }
 
-var xmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;")
+var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;")
 
-// xml escapes a text for elements and attributes. What XML cannot hold was
+// escape writes a text for elements and attributes. What XML cannot hold was
 // replaced by clean.
-func xml(s string) string { return xmlEscaper.Replace(strings.ToValidUTF8(s, "\uFFFD")) }
+func escape(s string) string { return escaper.Replace(strings.ToValidUTF8(s, "\uFFFD")) }
