@@ -36,6 +36,7 @@ type builder struct {
 	owners map[any][]*Marks // what shows the findings of an object of the model
 	nodes  map[*model.Node]*Card
 	links  map[*model.Member]model.Link
+	pools  int // so many have a colour
 }
 
 // own says that findings about the object are shown there.
@@ -89,8 +90,9 @@ func (b *builder) front(fe *model.FrontEnd) {
 			l.To = append(l.To, card)
 		}
 	}
-	for i, p := range f.f.Pools {
-		p.Hue = i
+	for _, p := range f.f.Pools {
+		p.Hue = b.pools
+		b.pools++
 	}
 }
 

@@ -311,7 +311,11 @@ func (l *layouter) columns() {
 	}
 	x := margin
 	if len(l.bands) > 0 {
-		x = l.frontColumns(x + clientsW + 40)
+		x += clientsW + 40
+		if len(l.bands) > 1 {
+			x += 32 // edges to the lower front ends pass the upper ones
+		}
+		x = l.frontColumns(x)
 	}
 	if len(l.frames) > 0 {
 		x += framePad
