@@ -32,6 +32,7 @@ type cli struct {
 	Rules   rulesCmd   `cmd:"" help:"List all rules."`
 	Show    showCmd    `cmd:"" help:"Show the setup as it was understood, each value with its place."`
 	Convert convertCmd `cmd:"" help:"Write the setup in another format."`
+	Diff    diffCmd    `cmd:"" help:"Compare two setups by their meaning."`
 	Run     runCmd     `cmd:"" help:"Run the balancer and the nodes of a setup."`
 	Drill   drillCmd   `cmd:"" help:"Rehearse a failover and say whether sessions survive it."`
 	Version versionCmd `cmd:"" help:"Print the version."`
