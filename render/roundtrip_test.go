@@ -8,6 +8,7 @@ import (
 
 	"clowder/parse"
 	"clowder/parse/model"
+	"clowder/parse/model/diff"
 	"clowder/render"
 	"clowder/render/target"
 )
@@ -27,6 +28,9 @@ func TestTOMLRoundTrip(t *testing.T) {
 				}
 				back := load(t, dir)
 				for _, d := range model.Compare(legacy, back) {
+					t.Error(d)
+				}
+				for _, d := range diff.Compare(legacy, back, diff.Options{}) {
 					t.Error(d)
 				}
 				if len(back.Nodes) != 3 || len(back.FrontEnds) != 1 || len(back.FrontEnds[0].Main.Balancers[0].Members) != 3 {

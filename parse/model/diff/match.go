@@ -63,7 +63,8 @@ const maxCrossings = 20_000_000
 
 // misplaced says which elements of a stand elsewhere in b: those outside of the
 // longest run that keeps its order, when their order against an element that they
-// passed matters. meet nil means that the list has no order.
+// passed, and that is not itself said to stand elsewhere, matters. meet nil means
+// that the list has no order.
 func misplaced(a []reflect.Value, to []int, meet func(x, y any) bool) []bool {
 	out := make([]bool, len(a))
 	if meet == nil {
@@ -76,7 +77,7 @@ func misplaced(a []reflect.Value, to []int, meet func(x, y any) bool) []bool {
 			continue
 		}
 		for k, y := range a {
-			if to[k] < 0 || k == i || (k < i) == (to[k] < to[i]) {
+			if to[k] < 0 || out[k] || k == i || (k < i) == (to[k] < to[i]) {
 				continue
 			}
 			if asked++; asked > maxCrossings || meet(x.Interface(), y.Interface()) {

@@ -83,7 +83,11 @@ func looseOf(s *model.Setup, part string) []*loose {
 			continue
 		}
 		text := strings.ReplaceAll(strings.ReplaceAll(u.Span.Text(), "\\\r\n", " "), "\\\n", " ")
-		out = append(out, &loose{u.What, strings.Join(strings.Fields(text), " "), u.Span})
+		text = strings.Join(strings.Fields(text), " ")
+		if name, rest, _ := strings.Cut(text, " "); name == u.What || strings.HasPrefix(u.What, name+" ") {
+			text = rest
+		}
+		out = append(out, &loose{u.What, text, u.Span})
 	}
 	return out
 }

@@ -27,7 +27,11 @@ func (c *comparer) add(d Difference) {
 func (c *comparer) inside(label string, a, b reflect.Value, f func()) {
 	at := c.at
 	c.path = append(c.path, label)
-	c.at = [2]diag.Span{model.PlaceOf(a), model.PlaceOf(b)}
+	for i, v := range []reflect.Value{a, b} {
+		if p := model.PlaceOf(v); p.IsValid() {
+			c.at[i] = p
+		}
+	}
 	f()
 	c.path, c.at = c.path[:len(c.path)-1], at
 }
