@@ -28,6 +28,7 @@ const (
 // cli is the whole command line.
 type cli struct {
 	Lint    lintCmd    `cmd:"" help:"Find what is wrong with a setup, inside files and between them."`
+	Fmt     fmtCmd     `cmd:"" help:"Indent files of httpd and clowder.toml."`
 	Explain explainCmd `cmd:"" help:"Explain a rule: what, why, how to fix it."`
 	Rules   rulesCmd   `cmd:"" help:"List all rules."`
 	Show    showCmd    `cmd:"" help:"Show the setup as it was understood, each value with its place."`
