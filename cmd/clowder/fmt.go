@@ -177,7 +177,8 @@ func (f *formatting) file(x *diag.File, toml bool) {
 
 // format returns the formatted text; findings go to standard error.
 func (f *formatting) format(x *diag.File, toml bool) ([]byte, bool) {
-	out, diags := x.Data, diag.List(nil)
+	var out []byte
+	var diags diag.List
 	if toml {
 		out, diags = native.Format(x)
 	} else {

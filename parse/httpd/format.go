@@ -75,10 +75,10 @@ func (w *formatter) line(l *line, at, next, depth int) {
 	case bytes.IndexByte(data[at:next], 0) >= 0: // httpd reads up to the NUL
 		w.out = append(w.out, data[at:next]...)
 		return
-	case len(l.text) == 0 && after == next:
+	case len(l.text) == 0 && len(bytes.TrimFunc(data[at:eol], isBlankRune)) == 0:
 		w.out = append(w.out, data[eol:next]...)
 		return
-	case len(l.text) == 0: // blank lines that continue each other
+	case len(l.text) == 0: // a backslash and nothing
 		w.out = append(w.out, data[at:next]...)
 		return
 	}
@@ -94,6 +94,8 @@ func (w *formatter) line(l *line, at, next, depth int) {
 	w.out = append(w.out, trimEnd(data[at:eol])...)
 	w.out = append(w.out, data[eol:next]...)
 }
+
+func isBlankRune(r rune) bool { return r < 0x80 && isBlank(byte(r)) }
 
 // trimEnd cuts blanks off the end of a line, but not behind a backslash, which
 // would continue the line then.

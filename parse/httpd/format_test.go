@@ -32,6 +32,7 @@ func TestFormat(t *testing.T) {
 		{"NUL", "  Listen 80\x00 x \n", "  Listen 80\x00 x \n"},
 		{"comment before the end", "<If a>\n# last\n</If>\n# next\n", "<If a>\n    # last\n</If>\n# next\n"},
 		{"ends in a continuation", "  Listen 80 \\\n", "Listen 80 \\\n"},
+		{"only a backslash", "\\\n", "\\\n"},
 		{"nothing", "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -197,7 +197,8 @@ func (f *field) said(v reflect.Value) model.AnyValue {
 	return model.Any(v)
 }
 
-// passes are the ways to find counterparts of elements of the type.
+// passes are the ways to find counterparts of elements of the type; at last, of
+// those without any key, by all that they say.
 func (id identity) passes(t reflect.Type) []pass {
 	var out []pass
 	for p := range strings.SplitSeq(id.match, "|") {
@@ -212,7 +213,7 @@ func (id identity) passes(t reflect.Type) []pass {
 		}
 		out = append(out, pass{key, unique})
 	}
-	return out
+	return append(out, pass{key: fingerprint})
 }
 
 // keyOf joins the meanings of some keys of an element; "" when it has none of them.
