@@ -16,7 +16,9 @@ import (
 
 	"clowder/internal/schemacheck"
 	"clowder/parse"
+	"clowder/parse/diag"
 	"clowder/parse/model"
+	"clowder/parse/model/diff"
 	"clowder/parse/native"
 	"clowder/render"
 	"clowder/render/target"
@@ -51,6 +53,14 @@ func roundTrip(t *testing.T, o parse.Options) bool {
 		}
 		for i, d := range model.Compare(legacy, back) {
 			if t.Errorf("%s", d); i > 10 {
+				break
+			}
+		}
+		for i, d := range diff.Compare(legacy, back, diff.Options{}) {
+			if r.Diags.Worst() == diag.Error {
+				break // a line that httpd refuses is in the files alone
+			}
+			if t.Errorf("by meaning: %s", d); i > 10 {
 				break
 			}
 		}

@@ -143,16 +143,17 @@ func defaultsOf(t reflect.Type) []defaultField {
 		case f.Kind == StructField || f.Kind == ArrayField:
 			fields = append(fields, defaultField{Field: f})
 		case f.Kind == ScalarField && f.Default != "":
-			fields = append(fields, defaultField{f, reflect.ValueOf(parseDefault(f.Default, f.Type))})
+			fields = append(fields, defaultField{f, reflect.ValueOf(ParseDefault(f.Default, f.Type))})
 		}
 	}
 	defaultCache.Store(t, fields)
 	return fields
 }
 
-// parseDefault reads a default tag; a tag of the wrong form is a mistake of this
+// ParseDefault reads a default tag as a value of the field's scalar type (see
+// [Field]); a tag of the wrong form is a mistake of this
 // package that its test finds.
-func parseDefault(s string, t reflect.Type) any {
+func ParseDefault(s string, t reflect.Type) any {
 	var x any
 	var err error
 	switch t {
