@@ -3,6 +3,7 @@
 package render
 
 import (
+	"clowder/render/httpd"
 	"clowder/render/native"
 	"clowder/render/target"
 )
@@ -10,6 +11,7 @@ import (
 // Targets is the table of all targets, in the order of the help.
 var Targets = []target.Target{
 	native.Target,
+	httpd.Target,
 }
 
 // Find returns the target of that name.
