@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"slices"
 	"strings"
 
 	"clowder/parse/diag"
@@ -57,16 +58,20 @@ func markGuards(cfg *httpd.Config, unmapped []model.Unmapped) {
 	}
 }
 
-// forbids reports whether a RewriteRule refuses what it matches ([F] or [G]).
-func forbids(n *httpd.Node) bool {
-	if !n.Is("RewriteRule") || len(n.Args) < 3 {
-		return false
-	}
-	for _, flag := range strings.Split(strings.Trim(n.Args[2].Text, "[]"), ",") {
-		switch strings.ToLower(strings.TrimSpace(flag)) {
-		case "f", "forbidden", "g", "gone":
-			return true
+// forbids reports whether a directive refuses what it matches: a RewriteRule with
+// [F] or [G], a Redirect with a status that leads nowhere.
+func forbids(name string, arg func(int) string) bool {
+	switch strings.ToLower(name) {
+	case "rewriterule":
+		for flag := range strings.SplitSeq(strings.Trim(arg(2), "[]"), ",") {
+			switch strings.ToLower(strings.TrimSpace(flag)) {
+			case "f", "forbidden", "g", "gone":
+				return true
+			}
 		}
+	case "redirect", "redirectmatch":
+		first := arg(0)
+		return strings.EqualFold(first, "gone") || first != "" && first[0] >= '0' && first[0] <= '9' && !strings.HasPrefix(first, "3")
 	}
 	return false
 }
@@ -81,8 +86,69 @@ func trimIndent(s *diag.Span) {
 func restricts(n *httpd.Node) bool {
 	found := false
 	httpd.Walk([]*httpd.Node{n}, func(n *httpd.Node) bool {
-		found = found || accessWords[strings.ToLower(n.Name)] || forbids(n)
+		found = found || accessWords[strings.ToLower(n.Name)] || forbids(n.Name, n.Arg)
 		return !found
 	})
 	return found
+}
+
+// inferGuards says of the directives that are kept as they stand whether they
+// restrict access, by the same rules; what a clowder.toml says itself stays.
+func inferGuards(front *model.FrontEnd) {
+	eachExtra(front, func(d *model.Directive) {
+		switch {
+		case !guarding(d):
+		case fileSections[strings.ToLower(d.Name.V)]:
+			infer(&d.Files, d.Name.Span)
+		default:
+			infer(&d.Guard, d.Name.Span)
+		}
+	})
+}
+
+func infer(v *model.Bool, from diag.Span) {
+	if !v.IsSet() {
+		*v = model.Infer(true, from)
+	}
+}
+
+// guarding is [restricts] for a directive of the model.
+func guarding(d *model.Directive) bool {
+	return accessWords[strings.ToLower(d.Name.V)] || forbids(d.Name.V, d.Arg) || slices.ContainsFunc(d.Children, guarding)
+}
+
+// extrasOf lists the kept directives of a front end as what the model has no field
+// for, in the way in which it is listed when httpd's own files are read.
+func extrasOf(front *model.FrontEnd) []model.Unmapped {
+	var out []model.Unmapped
+	var list func(d *model.Directive, where string)
+	list = func(d *model.Directive, where string) {
+		what := d.Name.V
+		if d.Section.V {
+			what = "<" + what + ">"
+		}
+		out = append(out, model.Unmapped{Span: d.At, What: what + where, Guard: d.Guard.V, FileGuard: d.Files.V})
+		for _, c := range d.Children {
+			list(c, " in <"+d.Name.V+">")
+		}
+	}
+	eachExtra(front, func(d *model.Directive) { list(d, "") })
+	return out
+}
+
+// eachExtra calls f for each kept directive of the servers and their sections.
+func eachExtra(front *model.FrontEnd, f func(*model.Directive)) {
+	for _, srv := range append([]*model.Server{front.Main}, front.VHosts...) {
+		if srv == nil {
+			continue
+		}
+		for _, d := range srv.Settings.Extras {
+			f(d)
+		}
+		for _, sec := range srv.Sections {
+			for _, d := range sec.Settings.Extras {
+				f(d)
+			}
+		}
+	}
 }

@@ -29,12 +29,30 @@ func (l *loader) jk(front *model.FrontEnd, cfg *httpd.Config) {
 	s.Unmapped = slices.DeleteFunc(s.Unmapped, func(u model.Unmapped) bool {
 		return len(u.What) > 2 && strings.EqualFold(u.What[:2], "Jk") && ends[diag.Span{File: u.Span.File, End: u.Span.End}]
 	})
+	dropMapped(front, res.Mapped)
 	s.Unmapped = append(s.Unmapped, res.Unmapped...)
 	s.Files = append(s.Files, res.Files...)
 	for _, f := range res.Files {
 		l.r.Kinds[f] = PropertiesFile
 	}
 	l.add(res.Diags)
+}
+
+// dropMapped removes the Jk directives that are in the model now from those that
+// are kept as they stand.
+func dropMapped(front *model.FrontEnd, mapped map[diag.Span]bool) {
+	if len(mapped) == 0 {
+		return
+	}
+	drop := func(st *model.Settings) {
+		st.Extras = slices.DeleteFunc(st.Extras, func(d *model.Directive) bool { return mapped[d.At] })
+	}
+	for _, srv := range append([]*model.Server{front.Main}, front.VHosts...) {
+		drop(&srv.Settings)
+		for _, sec := range srv.Sections {
+			drop(&sec.Settings)
+		}
+	}
 }
 
 // openRegular reads a regular file of at most maxFileSize bytes.

@@ -233,6 +233,10 @@ func (l *loader) toml(f *diag.File) {
 	}
 	s := l.r.Setup
 	s.FrontEnds, s.Nodes, s.App = doc.Setup.FrontEnds, doc.Setup.Nodes, doc.Setup.App
+	for _, front := range s.FrontEnds {
+		inferGuards(front)
+		s.Unmapped = append(s.Unmapped, extrasOf(front)...)
+	}
 	l.r.HTTPD = make([]*httpd.Config, len(s.FrontEnds))
 	l.r.Remarks = append(l.r.Remarks, f.Name+" holds a whole setup; other files beside it were not read")
 }
@@ -240,7 +244,7 @@ func (l *loader) toml(f *diag.File) {
 // httpd reads a root file; name is that of clowder.toml, else "".
 func (l *loader) httpd(f *diag.File, name string) {
 	cfg, diags := httpd.Load(f, httpd.Options{Defines: l.o.Defines, Env: environment(f.Name), Root: l.o.Root, Version: l.o.HTTPD,
-		OnHost: l.o.OnHost, Open: l.open(), Read: l.o.Read})
+		OnHost: l.o.OnHost, Open: l.open(), Read: l.o.Read, Whole: l.o.Whole})
 	checked := make(chan diag.List, 1)
 	go func() { checked <- httpd.Check(cfg) }() // reads only, as Lower does
 	front, unmapped, more := httpd.Lower(cfg)
@@ -248,6 +252,7 @@ func (l *loader) httpd(f *diag.File, name string) {
 	l.add(more)
 	l.add(<-checked)
 	markGuards(cfg, unmapped)
+	inferGuards(front)
 	s := l.r.Setup
 	s.Files = append(s.Files, cfg.Files...)
 	s.Unmapped = append(s.Unmapped, unmapped...)

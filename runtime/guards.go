@@ -36,7 +36,8 @@ func guards(s *model.Setup, c selection, unguarded bool) error {
 }
 
 // serverGuards lists what of one server protects and is not done by the balancer:
-// TLS, and rewrite rules that refuse requests.
+// TLS, rewrite rules that refuse requests, and Redirect with a status that does so
+// in a section. (Outside of sections ProxyPass comes before it.)
 func serverGuards(f *model.FrontEnd, srv *model.Server) []error {
 	if srv == nil {
 		return nil
@@ -48,6 +49,13 @@ func serverGuards(f *model.FrontEnd, srv *model.Server) []error {
 	for _, r := range activeRules(f, srv) {
 		if r.HasFlag("F", "forbidden") || r.HasFlag("G", "gone") {
 			errs = append(errs, fmt.Errorf("%s: this RewriteRule refuses requests and is not carried out by clowder run", r.At))
+		}
+	}
+	for _, sec := range srv.Sections {
+		for _, r := range sec.Settings.Redirects {
+			if r.Refuses() {
+				errs = append(errs, fmt.Errorf("%s: Redirect %d refuses requests and is not carried out by clowder run", r.At, r.Status.V))
+			}
 		}
 	}
 	return errs
@@ -73,8 +81,9 @@ func activeRules(f *model.FrontEnd, srv *model.Server) []*model.RewriteRule {
 	return out
 }
 
-// NotDone lists the rewrite rules of the setup, which the balancer does not carry
-// out: requests that they would redirect or proxy go on as if they were not there.
+// NotDone lists the rewrite rules, redirections and aliases of the setup, which the
+// balancer does not carry out: requests that they would redirect, proxy or answer
+// with a file go on as if they were not there.
 func NotDone(s *model.Setup) []model.Unmapped {
 	var out []model.Unmapped
 	for _, f := range s.FrontEnds {
@@ -85,9 +94,44 @@ func NotDone(s *model.Setup) []model.Unmapped {
 			for _, r := range activeRules(f, srv) {
 				out = append(out, model.Unmapped{Span: r.At, What: "RewriteRule " + r.Pattern.V})
 			}
+			out = append(out, redirects(srv.Settings.Redirects)...)
+			for _, sec := range srv.Sections {
+				out = append(out, redirects(sec.Settings.Redirects)...)
+			}
+			for _, a := range srv.PathAlias {
+				out = append(out, model.Unmapped{Span: a.At, What: aliasName(a) + " " + a.Path.V})
+			}
 		}
 	}
 	return out
+}
+
+func redirects(list []*model.Redirect) []model.Unmapped {
+	var out []model.Unmapped
+	for _, r := range list {
+		what := "Redirect"
+		if r.Regex.V {
+			what = "RedirectMatch"
+		}
+		for _, w := range []string{r.Path.V, r.Target.V} {
+			if w != "" {
+				what += " " + w
+			}
+		}
+		out = append(out, model.Unmapped{Span: r.At, What: what})
+	}
+	return out
+}
+
+func aliasName(a *model.Alias) string {
+	name := "Alias"
+	if a.Script.V {
+		name = "ScriptAlias"
+	}
+	if a.Regex.V {
+		name += "Match"
+	}
+	return name
 }
 
 // hasFileGuards reports whether access rules for files exist that are not enforced.

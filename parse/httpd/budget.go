@@ -127,6 +127,8 @@ var (
 		reverse := int(unsafe.Sizeof(model.Reverse{})) + 16
 		header := int(unsafe.Sizeof(model.HeaderRule{})) + 16
 		mapping := int(unsafe.Sizeof(model.Mapping{})) + 16
+		redirect := int(unsafe.Sizeof(model.Redirect{})) + 16
+		alias := int(unsafe.Sizeof(model.Alias{})) + 16
 		require := int(unsafe.Sizeof(model.Require{})) + 16
 		return map[string]int{
 			"virtualhost": serverBytes,
@@ -144,6 +146,8 @@ var (
 			"setenv": int(unsafe.Sizeof(model.Env{})) + 16, "unsetenv": int(unsafe.Sizeof(model.Env{})) + 16,
 			"setenvif": int(unsafe.Sizeof(model.Env{})) + 16, "setenvifnocase": int(unsafe.Sizeof(model.Env{})) + 16,
 			"browsermatch": int(unsafe.Sizeof(model.Env{})) + 16, "browsermatchnocase": int(unsafe.Sizeof(model.Env{})) + 16,
+			"redirect": redirect, "redirectmatch": redirect, "redirectpermanent": redirect, "redirecttemp": redirect,
+			"alias": alias, "aliasmatch": alias, "scriptalias": alias, "scriptaliasmatch": alias,
 			"proxyhctemplate": 256, "proxyhcexpr": 64, "authzprovideralias": 64,
 		}
 	}()

@@ -40,6 +40,10 @@ type Options struct {
 	// OnHost says that this is the server's machine, so that files of modules
 	// that are not there are mistakes.
 	OnHost bool
+
+	// Whole has [Lower] keep directives without a field in the model, too (see
+	// [model.Directive]).
+	Whole bool
 }
 
 // Config is a configuration after httpd's first phase.
@@ -58,6 +62,7 @@ type Config struct {
 	// HasLoadModule says that at least one LoadModule line was read.
 	HasLoadModule bool
 
+	whole      bool   // see [Options.Whole]
 	moduleList bool   // the list of modules is known: LoadModule lines or Options.Modules
 	version    string // of httpd, as Options say or assumed
 	left       budget // what the model may take
@@ -149,7 +154,7 @@ func newLoader(f *diag.File, o Options) *loader {
 	if strings.EqualFold(filepath.Base(dir), "conf") {
 		dir = filepath.Dir(dir)
 	}
-	return &loader{o: o, c: &Config{ServerRoot: dir, Modules: set{}, version: o.Version}, vars: map[string]string{}, defined: map[string]bool{},
+	return &loader{o: o, c: &Config{ServerRoot: dir, Modules: set{}, version: o.Version, whole: o.Whole}, vars: map[string]string{}, defined: map[string]bool{},
 		macros: map[string]*macro{}, taken: map[diag.Span]bool{}, warned: map[string]bool{}, budget: newBudget(),
 		root: f, cache: map[string]*diag.File{}, counted: map[string]bool{}, looked: map[string]bool{}}
 }

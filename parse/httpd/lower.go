@@ -26,7 +26,7 @@ func Lower(c *Config) (*model.FrontEnd, []model.Unmapped, diag.List) {
 	l.nodes(c.Nodes, &scope{srv: f.Main})
 	for _, t := range l.templates {
 		if !t.used {
-			l.skip(t.line) // the values of the others are in the members
+			l.skip(t.line, &scope{srv: t.srv}) // the values of the others are in the members
 		}
 	}
 	f.ApplyDefaults()
@@ -92,7 +92,7 @@ func (l *lowerer) nodes(nodes []*Node, s *scope) {
 			continue // its place is refused already
 		}
 		if !l.structure(n, s) && !l.server(n, s) && !l.setting(n, s) && !l.access(n, s) && !l.proxy(n, s) && !l.healthCheck(n, s) && !l.rewrite(n, s) {
-			l.skip(n)
+			l.skip(n, s)
 		}
 	}
 }
@@ -111,8 +111,11 @@ func (l *lowerer) room(n *Node) bool {
 }
 
 // skip lists a directive, or a section with all that stands in it, as not held by
-// the model.
-func (l *lowerer) skip(n *Node) { l.skipIn(n, "") }
+// a field of the model.
+func (l *lowerer) skip(n *Node, s *scope) {
+	l.skipIn(n, "")
+	l.keep(n, s)
+}
 
 func (l *lowerer) skipIn(n *Node, where string) {
 	if l.aside > 0 || l.left.left == 0 {
@@ -184,7 +187,7 @@ func (l *lowerer) section(n *Node, s *scope) {
 				l.methods[strings.ToLower(a.Text)] = true
 			}
 		}
-		l.skip(n)
+		l.skip(n, s)
 		if len(n.Children) == 0 {
 			return
 		}
@@ -337,7 +340,7 @@ func (l *lowerer) server(n *Node, s *scope) bool {
 	case "customlog", "transferlog", "logformat":
 		l.log(srv, n)
 	default:
-		return l.tls(n, srv)
+		return l.tls(n, s) || l.pathAlias(n, srv)
 	}
 	return true
 }

@@ -41,6 +41,8 @@ func (l *lowerer) setting(n *Node, s *scope) bool {
 		st.SetEnv = append(st.SetEnv, e)
 	case "errordocument":
 		l.errorDocument(st, n)
+	case "redirect", "redirectmatch", "redirectpermanent", "redirecttemp":
+		return l.redirect(n, s)
 	default:
 		return false
 	}

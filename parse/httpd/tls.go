@@ -9,7 +9,8 @@ import (
 
 // tls sets the field of model.TLS whose key is the directive. Several words, as
 // SSLProtocol and SSLOptions take, are kept with single blanks between them.
-func (l *lowerer) tls(n *Node, srv *model.Server) bool {
+func (l *lowerer) tls(n *Node, s *scope) bool {
+	srv := s.srv
 	if len(n.Name) < 4 || !strings.EqualFold(n.Name[:3], "ssl") {
 		return false
 	}
@@ -25,7 +26,7 @@ func (l *lowerer) tls(n *Node, srv *model.Server) bool {
 		}
 		switch v := reflect.ValueOf(srv.TLS).Elem().FieldByIndex(f.Index).Addr().Interface().(type) {
 		case *model.String:
-			l.tlsText(v, n)
+			l.tlsText(v, n, s)
 		case *model.Bool:
 			l.flag(v, n)
 		case *model.Int:
@@ -40,18 +41,19 @@ func (l *lowerer) tls(n *Node, srv *model.Server) bool {
 // a second certificate or key (of another kind, as RSA and ECC), and ciphers of
 // TLS 1.3, which are a value of their own (ssl_cmd_SSLCipherSuite in
 // ssl_engine_config.c). Options with a sign add to those before.
-func (l *lowerer) tlsText(v *model.String, n *Node) {
+func (l *lowerer) tlsText(v *model.String, n *Node, s *scope) {
 	args, before := n.Args, ""
 	switch n.key() {
 	case "sslcertificatefile", "sslcertificatekeyfile":
 		if v.IsSet() {
-			l.skip(n)
+			l.skip(n, s)
 			return
 		}
 	case "sslciphersuite", "sslproxyciphersuite":
 		switch {
 		case len(args) == 2 && args[0].Text == "TLSv1.3":
 			l.unheld(n.Span, n.Name+" TLSv1.3")
+			l.keep(n, s)
 			return
 		case len(args) == 2 && args[0].Text == "SSL":
 			args = args[1:]

@@ -16,6 +16,7 @@ type healthNames struct {
 // template is one ProxyHCTemplate.
 type template struct {
 	line *Node
+	srv  *model.Server
 	used bool
 }
 
@@ -40,7 +41,7 @@ func (l *lowerer) healthCheck(n *Node, s *scope) bool {
 			l.bad(n.Span, "`ProxyHCTemplate` needs a name")
 			return true
 		}
-		t := &template{line: n}
+		t := &template{line: n, srv: s.srv}
 		l.healthOf(s.srv).templates[n.Arg(0)] = t
 		l.templates = append(l.templates, t)
 		for _, a := range n.Args[1:] {

@@ -223,12 +223,22 @@ type Settings struct {
 
 // Redirect is Redirect, RedirectMatch, RedirectPermanent or RedirectTemp
 // (mod_alias). In a server ProxyPass comes before it, in a Location it comes first.
+//
+// Without a path, in a section only, it answers every request that the section is
+// about, and the target is an expression (%{REQUEST_URI}) to which nothing of the
+// request's path is added; of several such ones in a section the last counts.
 type Redirect struct {
 	At     diag.Span
 	Regex  Bool   `key:"regex"`
 	Status Int    `key:"status"` // unset: 302
-	Path   String `key:"path"`   // prefix or regular expression; unset in a Location: its path
-	Target String `key:"target"` // URL or path; unset for a status without one, such as 410
+	Path   String `key:"path"`   // prefix or regular expression
+	Target String `key:"target"` // URL or path; unset for a status other than 3xx, such as 410
+}
+
+// Refuses reports whether the answer is an error instead of another place.
+func (r *Redirect) Refuses() bool {
+	status := r.Status.Or(302)
+	return status < 300 || status > 399
 }
 
 // Alias is Alias, AliasMatch, ScriptAlias or ScriptAliasMatch (mod_alias).
@@ -241,7 +251,13 @@ type Alias struct {
 }
 
 // Directive is a directive or section of httpd that the model keeps as it stands:
-// its words after the replacement of variables and macros.
+// its words after the replacement of variables and macros, without their quotes.
+// Those of RewriteRule and RewriteCond are cut as mod_rewrite does, with all
+// backslashes; the expression {...} of ProxyHCExpr is one word.
+//
+// Guard and Files are inferred from the names and words in it (parse/guard.go) and
+// stand only at the outermost directive; they are written for directives of
+// modules that clowder does not know.
 type Directive struct {
 	At       diag.Span
 	Name     String       `key:"name"` // as written, without the brackets of a section
@@ -250,6 +266,14 @@ type Directive struct {
 	Guard    Bool         `key:"guard"`     // restricts who may send requests
 	Files    Bool         `key:"fileguard"` // restricts access to files only
 	Children []*Directive `key:"directive"`
+}
+
+// Arg returns the i-th word, "" when there is none.
+func (d *Directive) Arg(i int) string {
+	if i < len(d.Args) {
+		return d.Args[i].V
+	}
+	return ""
 }
 
 // Reverse is ProxyPassReverse, ProxyPassReverseCookiePath or …CookieDomain.

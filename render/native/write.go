@@ -29,10 +29,40 @@ func render(s *model.Setup, o target.Options) (*target.Result, error) {
 		"# what is not written here has the servers' own default.\n")
 	w.table("", reflect.ValueOf(s).Elem())
 	res := &target.Result{Files: []target.File{{Name: "clowder.toml", Data: w.buf.Bytes()}}}
-	for _, u := range s.Unmapped {
-		res.Notes = append(res.Notes, target.Note{Loss: target.Dropped, ID: "unmapped", Security: u.Guard, Span: u.Span, Fact: u.What, Message: "it has no place in the TOML"})
-	}
+	res.Notes = dropped(s)
 	return res, nil
+}
+
+// dropped has a note for everything that neither a field of the model nor a kept
+// directive holds.
+func dropped(s *model.Setup) []target.Note {
+	kept := map[diag.Span]bool{} // by file and end: the list of the others may be without indents
+	end := func(at diag.Span) diag.Span { return diag.Span{File: at.File, End: at.End} }
+	var add func(list []*model.Directive)
+	add = func(list []*model.Directive) {
+		for _, d := range list {
+			kept[end(d.At)] = true
+			add(d.Children)
+		}
+	}
+	for _, f := range s.FrontEnds {
+		for _, srv := range append([]*model.Server{f.Main}, f.VHosts...) {
+			if srv == nil {
+				continue
+			}
+			add(srv.Settings.Extras)
+			for _, sec := range srv.Sections {
+				add(sec.Settings.Extras)
+			}
+		}
+	}
+	var notes []target.Note
+	for _, u := range s.Unmapped {
+		if !kept[end(u.Span)] {
+			notes = append(notes, target.Note{Loss: target.Dropped, ID: "unmapped", Security: u.Guard || u.FileGuard, Span: u.Span, Fact: u.What, Message: "It has no place in the TOML."})
+		}
+	}
+	return notes
 }
 
 type writer struct {

@@ -1,0 +1,64 @@
+package httpd
+
+import (
+	"unsafe"
+
+	"clowder/parse/model"
+)
+
+// directiveBytes is what a [model.Directive] costs without its words.
+const directiveBytes = int(unsafe.Sizeof(model.Directive{})) + 16
+
+// keep takes a directive or section without a field into the model as it stands,
+// with all that is in it, when the options ask for that. The memory comes from
+// the budget of the model.
+func (l *lowerer) keep(n *Node, s *scope) {
+	if !l.c.whole || l.aside > 0 {
+		return
+	}
+	if d := l.directive(n); d != nil {
+		st := s.settings()
+		st.Extras = append(st.Extras, d)
+	}
+}
+
+// directive returns nil when the budget is used up.
+func (l *lowerer) directive(n *Node) *model.Directive {
+	args := wholeWords(n)
+	if l.left.left == 0 || !l.left.take(directiveBytes+len(args)*valueBytes) {
+		l.left.left = 0 // reported with the next node
+		return nil
+	}
+	d := &model.Directive{At: n.Span, Name: model.Is(n.Name, n.NameSpan())}
+	if n.Kind == Section {
+		d.Section = model.Is(true, n.NameSpan())
+	}
+	if len(args) > 0 {
+		d.Args = make([]model.String, len(args))
+		for i, a := range args {
+			d.Args[i] = model.Is(a.Text, a.Span)
+		}
+	}
+	for _, c := range n.Children {
+		if inner := l.directive(c); inner != nil {
+			d.Children = append(d.Children, inner)
+		}
+	}
+	return d
+}
+
+// wholeWords returns the words of a directive as its module cuts them: mod_rewrite
+// keeps backslashes, and the expression of ProxyHCExpr is one word.
+func wholeWords(n *Node) []Arg {
+	switch n.key() {
+	case "rewriterule", "rewritecond":
+		return rewriteArgs(n)
+	case "proxyhcexpr":
+		if text, ok := exprBody(n); ok && len(n.Args) > 1 {
+			at := n.Args[1].Span
+			at.End = max(at.End, n.Args[len(n.Args)-1].Span.End)
+			return []Arg{n.Args[0], {Text: text, Span: at}}
+		}
+	}
+	return n.Args
+}

@@ -1,0 +1,198 @@
+package plan
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"clowder/parse/model"
+)
+
+// outcome settles what is done with the paths of a cell that match the patterns
+// in on, and no others. The order is httpd's: ProxyPass of a Location, ProxyPass
+// of the server in file order, then Redirect, handler and files; a Redirect in a
+// Location comes last and wins.
+func (c *cutter) outcome(cell string, on []string) Outcome {
+	var o Outcome
+	var inSection *model.Redirect
+	var of *model.Section // the Location that has the mapping
+	for _, i := range c.sections.hits(cell, on) {
+		sec := c.srv.Sections[i]
+		o.Sections = append(o.Sections, sec)
+		if sec.Mapping != nil {
+			o.Mapping, of = sec.Mapping, sec
+		}
+		for _, r := range slices.Backward(sec.Settings.Redirects) {
+			if hits(r.Path.Or(sec.Path.V), r.Regex.V, cell, on) || !r.Path.IsSet() {
+				inSection = r
+			}
+		}
+	}
+	if o.Mapping == nil {
+		if first := c.mappings.hits(cell, on); len(first) > 0 {
+			o.Mapping = c.srv.Mappings[first[0]]
+		}
+	}
+	c.settings(&o)
+	o.Access = newAccess(o.Settings.Access)
+	switch {
+	case inSection != nil:
+		c.redirect(&o, inSection, cell)
+	case o.Mapping != nil && !o.Mapping.Excludes():
+		c.proxy(&o, of)
+	default:
+		c.local(&o, cell, on)
+	}
+	c.guard(&o)
+	return o
+}
+
+// hits reports whether a prefix or a pattern applies.
+func hits(p string, regex bool, cell string, on []string) bool {
+	if regex {
+		return slices.Contains(on, p)
+	}
+	return covers(p, cell)
+}
+
+// settings merges what counts: the server, Proxy sections of the target, Location
+// sections (proxy_walk comes before the second location_walk, server/request.c).
+func (c *cutter) settings(o *Outcome) {
+	merged := c.srv.Settings
+	if o.Mapping != nil && !o.Mapping.Excludes() {
+		for _, sec := range c.target(o.Mapping.Target.V).sections {
+			merged = sec.Settings.Over(&merged)
+			o.Sections = append(o.Sections, sec)
+		}
+	}
+	for _, sec := range o.Sections {
+		if strings.HasPrefix(sec.Kind.V, "Location") {
+			merged = sec.Settings.Over(&merged)
+		}
+	}
+	o.Settings = merged
+}
+
+// proxied reports whether a Proxy section applies to the URL (proxy_walk).
+func proxied(sec *model.Section, url string) bool {
+	p := sec.Path.V
+	switch {
+	case sec.Kind.V == "ProxyMatch":
+		re, err := regexp.Compile(p)
+		return err != nil || re.MatchString(url) // the stricter settings when in doubt
+	case isGlob(p):
+		re, err := regexp.Compile("(?s)" + strings.ReplaceAll(globRegex(p), "[^/]", "."))
+		return err != nil || re.MatchString(url)
+	}
+	return strings.HasPrefix(strings.ToLower(url), strings.ToLower(p))
+}
+
+// local settles what httpd does itself.
+func (c *cutter) local(o *Outcome, cell string, on []string) {
+	if first := c.redirects.hits(cell, on); len(first) > 0 {
+		o.Access = Access{Free: Everyone()} // the redirect of a server is sent before anybody is asked
+		c.redirect(o, c.srv.Settings.Redirects[first[0]], cell)
+		return
+	}
+	if h := o.Settings.Handler; h.V != "" && !strings.EqualFold(h.V, "none") && !strings.EqualFold(h.V, "default-handler") {
+		o.Kind, o.Handler = Handler, strings.ToLower(h.V)
+		return
+	}
+	o.Kind, o.Strip = Files, "/"
+	root := c.srv.DocRoot.V
+	for _, a := range c.srv.PathAlias {
+		if hits(a.Path.V, a.Regex.V, cell, on) {
+			if root = ""; !a.Regex.V && !a.Script.V {
+				root, o.Strip = a.File.V, a.Path.V
+			}
+			break
+		}
+	}
+	if root != "" && c.servable(root, &o.Settings) {
+		o.Root = path.Clean(root)
+	}
+}
+
+func (c *cutter) redirect(o *Outcome, r *model.Redirect, cell string) {
+	o.Kind, o.Redirect, o.Location, o.Status = Redirect, r, r.Target.V, r.Status.Or(302)
+	switch {
+	case r.Regex.V:
+		o.Regex = &Pattern{Regex: r.Path.V, RE2: isRE2(r.Path.V), Fact: r}
+	case r.Path.V != "":
+		o.Strip = r.Path.V
+	default:
+		o.Strip = cell
+	}
+	if o.Location == "" || o.Status < 300 || o.Status > 399 {
+		o.Kind = Refuse
+	}
+}
+
+// proxy settles the pool and the path that its members see; of is the Location
+// section that has the mapping, nil for one of the server.
+func (c *cutter) proxy(o *Outcome, of *model.Section) {
+	m := o.Mapping
+	o.Kind = Proxy
+	to := c.target(m.Target.V)
+	pool, rest, why := to.pool, to.rest, to.why
+	switch {
+	case pool != nil && (m.Interp.V && strings.Contains(m.Target.V+m.Path.V, "${")):
+		why = "variables in ProxyPass cannot be replaced there: the requests are refused"
+	case pool != nil && m.Enc.V != "":
+		o.Access.Lost = append(o.Access.Lost, Lost{Fact: m.Enc, Message: "it is compared with the path as it was decoded", Near: true})
+	}
+	if why != "" {
+		o.Kind, o.Status = Refuse, 503
+		o.Access.Lost = append(o.Access.Lost, Lost{Fact: m, Message: why})
+		return
+	}
+	o.Pool = pool
+	regex := ""
+	if m.Regex.V {
+		regex = m.Path.V
+	}
+	o.Strip = m.Path.V
+	if of != nil {
+		if regex = sectionRegex(of); !m.Path.IsSet() {
+			o.Strip = of.Path.V
+		}
+	}
+	if o.To = pool.Path + rest; regex != "" {
+		o.Strip = ""
+		if strings.Contains(rest, "$") {
+			o.Regex = &Pattern{Regex: regex, RE2: isRE2(regex), Fact: m}
+		}
+	}
+	if o.Strip == "/" && o.To == "" {
+		o.To = "/"
+	}
+}
+
+// guard closes what is protected by directives that the model does not understand.
+func (c *cutter) guard(o *Outcome) {
+	for _, d := range o.Settings.Extras {
+		if !d.Guard.V || strings.EqualFold(d.Name.V, "SSLRequireSSL") && c.site.TLS != nil {
+			continue
+		}
+		o.Access = closed(o.Access, d, "what it restricts cannot be said there: every request that it could be about is refused")
+	}
+	for _, sec := range o.Sections {
+		rw := sec.Settings.Rewrite
+		if rw == nil || o.Settings.Rewrite == nil || !o.Settings.Rewrite.Engine.V {
+			continue
+		}
+		for _, r := range rw.Rules {
+			if r.HasFlag("F", "forbidden") || r.HasFlag("G", "gone") {
+				o.Access = closed(o.Access, r, "a rule of a section that refuses requests: everything in the section is refused")
+			}
+		}
+	}
+}
+
+// closed turns an access into one that lets nobody in.
+func closed(a Access, fact any, message string) Access {
+	a.Free, a.Auth = Set{}, Set{}
+	a.Lost = append(slices.Clone(a.Lost), Lost{Fact: fact, Message: message})
+	return a
+}
