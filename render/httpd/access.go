@@ -167,10 +167,13 @@ func (w *writer) accessRules(a *model.Access, sec bool) {
 // hostFacts keeps account of the words of 2.2.
 func (w *writer) hostFacts(a *model.Access) {
 	w.led.Exact(a.Order, a.Satisfy)
+	open := w.grants(hostRule(a))
 	for _, list := range [][]model.String{a.Allow, a.Deny} {
 		for _, x := range list {
 			if strings.EqualFold(x.V, "none") {
 				w.led.Approx("it names a host called none, which there is not; it was left out", "Require", x)
+			} else if open && !strings.EqualFold(x.V, "all") {
+				w.led.Approx("Order and Deny let everybody in here, named or not; so does what was written", "Require all granted", x)
 			} else {
 				w.led.Exact(x)
 			}

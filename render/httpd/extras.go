@@ -22,6 +22,10 @@ func (w *writer) extra(d *model.Directive) {
 		w.loseExtra(d, unwritable)
 		return
 	}
+	if strings.HasPrefix(name, "jk") {
+		w.led.Drop("mod_jk is not used any more", jkMeans[name], d)
+		return
+	}
 	if old, ok := removed[name]; ok {
 		old(w, d)
 		return
@@ -40,14 +44,18 @@ func (w *writer) extra(d *model.Directive) {
 		return
 	}
 	words := quoteAll(texts(d.Args))
-	if name == "options" {
-		words = w.options(d)
-		if words == nil {
+	switch name {
+	case "options":
+		if words = w.options(d); words == nil {
 			return
 		}
-	}
-	if len(words) == 2 && name == "require" && strings.EqualFold(words[0], "expr") {
-		words[1] = d.Args[1].V
+	case "rewriterule", "rewritecond":
+		if words = rewriteWords(d.Args); words == nil {
+			w.loseExtra(d, "no line of httpd can hold its words")
+			return
+		}
+	case "sslrequire", "extfilterdefine", "proxyhcexpr":
+		words[len(words)-1] = d.Args[len(d.Args)-1].V // read to the end of the line as it stands
 	}
 	w.put(d, d.Name.V, words...)
 }
@@ -172,6 +180,18 @@ func requireOf(d *model.Directive) *model.Require {
 	return r
 }
 
+func rewriteWords(list []model.String) []string {
+	out := make([]string, len(list))
+	for i, x := range list {
+		q, ok := rewriteWord(x.V)
+		if !ok {
+			return nil
+		}
+		out[i] = q
+	}
+	return out
+}
+
 // options returns the words of Options. 2.4 refuses words with and without a sign
 // on one line; in 2.2 such a line sets those without and changes them by the others.
 func (w *writer) options(d *model.Directive) []string {
@@ -225,6 +245,11 @@ var removed = map[string]func(*writer, *model.Directive){
 	"maxclients":                  named("MaxRequestWorkers"),
 	"maxrequestsperchild":         named("MaxConnectionsPerChild"),
 	"loadmodule":                  func(w *writer, d *model.Directive) { w.led.Exact(d) },
+}
+
+// jkMeans are the nearest means for directives of mod_jk.
+var jkMeans = map[string]string{
+	"jklogfile": "ErrorLog", "jkloglevel": "LogLevel proxy:debug", "jkrequestlogformat": "LogFormat", "jkmount": "ProxyPass", "jkunmount": "ProxyPass PATH !",
 }
 
 func gone(why, means string) func(*writer, *model.Directive) {

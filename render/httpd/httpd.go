@@ -85,6 +85,8 @@ func (w *writer) frontEnd() []byte {
 	if f.ServerRoot.IsSet() {
 		w.buf.WriteByte('\n')
 		w.serverRoot()
+	} else {
+		w.buf.WriteByte('\n')
 	}
 	w.mods.write(w)
 	w.buf.WriteByte('\n')

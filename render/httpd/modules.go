@@ -75,7 +75,10 @@ func ours(name string) bool {
 	}
 	return schemeModule(name) || strings.HasPrefix(name, "mpm_") || strings.HasPrefix(name, "lbmethod_") || strings.HasPrefix(name, "auth") ||
 		strings.HasPrefix(name, "slotmem_") || strings.HasPrefix(name, "socache_") ||
-		slices.Contains(strings.Fields("asis cern_meta dumpio cgi imagemap watchdog unique_id proxy_fdpass filter data buffer ratelimit optional_hook_import"), name)
+		slices.Contains(strings.Fields("access_compat actions asis bucketeer buffer case_filter case_filter_in cern_meta cgi cgid charset_lite data dav_fs dav_lock dialup "+
+			"dumpio echo env file_cache filter imagemap info log_config logio negotiation optional_hook_import proxy_balancer proxy_express "+
+			"proxy_fdpass proxy_hcheck proxy_http2 ratelimit reflector session_cookie session_crypto session_dbd setenvif status suexec "+
+			"unique_id unixd version watchdog"), name)
 }
 
 func schemeModule(name string) bool {

@@ -31,13 +31,15 @@ type workerPlan struct {
 	mapping  map[*model.Mapping]*model.Member   // the ProxyPass that makes the worker
 	alone    []*model.Balancer                  // balancers without a section
 	ahead    []*model.Member                    // workers that get a <Proxy> of their own
+	wild     map[string]*model.Balancer         // by name: no <Proxy> can define them
 }
 
 // planWorkers finds the places. httpd takes parameters of a worker only where it
 // is made, and a URL that begins with that of a worker before it makes none
 // (ap_proxy_get_worker_ex in modules/proxy/proxy_util.c).
-func planWorkers(s *model.Server) *workerPlan {
-	p := &workerPlan{balancer: map[*model.Section]*model.Balancer{}, section: map[*model.Section]*model.Member{}, mapping: map[*model.Mapping]*model.Member{}}
+func planWorkers(s, main *model.Server) *workerPlan {
+	p := &workerPlan{balancer: map[*model.Section]*model.Balancer{}, section: map[*model.Section]*model.Member{},
+		mapping: map[*model.Mapping]*model.Member{}, wild: map[string]*model.Balancer{}}
 	named := map[string]bool{}
 	for _, m := range allMappings(s) {
 		named[balancerOf(m.Target.V)] = true
@@ -46,6 +48,8 @@ func planWorkers(s *model.Server) *workerPlan {
 		name := strings.ToLower(b.Name.V)
 		i := slices.IndexFunc(s.Sections, func(sec *model.Section) bool { return sec.Kind.V == "Proxy" && balancerOf(sec.Path.V) == name })
 		switch {
+		case strings.ContainsAny(name, "*?["):
+			p.wild[name] = b
 		case i >= 0:
 			p.balancer[s.Sections[i]] = b
 		case len(b.Members) > 0 || len(params(b)) > 0 || !named[name]:
@@ -85,7 +89,27 @@ func planWorkers(s *model.Server) *workerPlan {
 		}
 	}
 	p.ahead = left
+	if main != nil && main != s {
+		p.inherit(s, main)
+	}
 	return p
+}
+
+// inherit gives the parameters of the main server's workers to mappings of a
+// virtual host that has no worker of its own for them: its ProxyPass makes one.
+func (p *workerPlan) inherit(s, main *model.Server) {
+	for _, m := range allMappings(s) {
+		own := slices.ContainsFunc(s.Workers, func(w *model.Member) bool { return strings.HasPrefix(m.Target.V, w.URL.V) })
+		var best *model.Member
+		for _, w := range main.Workers {
+			if strings.HasPrefix(m.Target.V, w.URL.V) && (best == nil || len(w.URL.V) > len(best.URL.V)) {
+				best = w
+			}
+		}
+		if best != nil && !own {
+			p.mapping[m] = best
+		}
+	}
 }
 
 // allMappings lists the mappings of a server as they are written: first its own,
@@ -106,7 +130,16 @@ func (w *writer) balancers(s *model.Server, p *workerPlan) {
 	for _, b := range p.alone {
 		w.balancer(b, nil, p)
 	}
+	for _, b := range s.Balancers {
+		if p.wild[strings.ToLower(b.Name.V)] == b {
+			w.wildBalancer(b)
+		}
+	}
 	for _, m := range p.ahead {
+		if len(params(m)) == 0 {
+			w.led.Approx("no line of the setup leads to it; it was left out", "ProxyPass", m)
+			continue
+		}
 		w.comment("Backend " + m.URL.V)
 		w.worker(m, nil, p)
 	}
@@ -146,7 +179,28 @@ func (w *writer) balancer(b *model.Balancer, sec *model.Section, p *workerPlan) 
 	w.close("Proxy")
 }
 
-func (w *writer) member(m *model.Member) {
+// wildBalancer writes the members of a balancer whose name looks like a pattern:
+// the tag <Proxy> would not define it. Its parameters stand at its mapping.
+func (w *writer) wildBalancer(b *model.Balancer) {
+	if !writable(b.Name.V) {
+		w.led.Person(unwritable, "", b)
+		return
+	}
+	w.mods.use("proxy", "proxy_balancer", "slotmem_shm", "lbmethod_"+b.LBMethod.Or("byrequests"))
+	w.led.Exact(b.Name)
+	if len(b.Members) == 0 {
+		return
+	}
+	w.comment("Balancer " + b.Name.V)
+	for _, m := range b.Members {
+		w.memberOf(m, always(scheme+b.Name.V))
+	}
+}
+
+func (w *writer) member(m *model.Member) { w.memberOf(m) }
+
+// memberOf writes a member; outside of <Proxy> its balancer is named first.
+func (w *writer) memberOf(m *model.Member, balancer ...string) {
 	if bad := badURL(m.URL.V); bad != "" {
 		w.led.Person(bad, "BalancerMember", m)
 		return
@@ -154,7 +208,7 @@ func (w *writer) member(m *model.Member) {
 	w.mods.url(m.URL.V)
 	words := w.paramWords(m)
 	w.from(m.At)
-	w.raw(strings.Join(append([]string{"BalancerMember", always(m.URL.V)}, words...), " "))
+	w.raw(strings.Join(append(append(append([]string{"BalancerMember"}, balancer...), always(m.URL.V)), words...), " "))
 	w.led.Exact(m.URL)
 }
 
@@ -276,7 +330,7 @@ func (w *writer) mappings(s *model.Server, p *workerPlan) {
 func (w *writer) mapping(m *model.Mapping, p *workerPlan, path bool) {
 	name := "ProxyPass"
 	var words []string
-	if m.Regex.V && path {
+	if m.Regex.V && (path || m.Regex.IsSet()) { // not set: the pattern of a Location, which httpd sees itself
 		name = "ProxyPassMatch"
 	}
 	if path {
@@ -299,6 +353,9 @@ func (w *writer) mapping(m *model.Mapping, p *workerPlan, path bool) {
 		if x := p.mapping[m]; x != nil {
 			w.led.Exact(x.URL)
 			words = append(words, w.paramWords(x)...)
+		} else if b := p.wild[balancerOf(m.Target.V)]; b != nil {
+			words = append(words, w.paramWords(b)...)
+			delete(p.wild, balancerOf(m.Target.V))
 		}
 	} else {
 		w.mods.use("proxy")

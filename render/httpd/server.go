@@ -43,7 +43,7 @@ func (w *writer) server(s *model.Server) {
 	w.logs(s)
 	w.settings(&s.Settings, nil)
 	w.aliases(s)
-	plan := planWorkers(s)
+	plan := planWorkers(s, w.front.Main)
 	w.balancers(s, plan)
 	w.mappings(s, plan)
 	for _, sec := range s.Sections {

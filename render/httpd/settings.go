@@ -9,29 +9,44 @@ import (
 
 // section writes a Location, LocationMatch, Proxy or ProxyMatch.
 func (w *writer) section(s *model.Section, p *workerPlan) {
-	if !writable(s.Path.V) || s.Path.V == "" {
+	path := s.Path.V
+	if path == "" && s.Kind.V == "Proxy" {
+		path = "proxy:" // every backend; httpd compares what is behind it
+	}
+	if !writable(path) || path == "" {
 		w.led.Person("httpd cannot have a section of that path; it was left out", "", s)
-		if isLocation(s) && s.Settings.Access != nil {
-			w.lost = true
-		}
+		w.leftOut(s)
 		return
 	}
 	title := map[string]string{"Location": "URLs below", "LocationMatch": "URLs like", "Proxy": "Backends", "ProxyMatch": "Backends like"}[s.Kind.V]
 	if title == "" {
 		w.led.Person("httpd has no section of that kind; it was left out", "", s)
+		w.leftOut(s)
 		return
 	}
 	if !isLocation(s) {
 		w.mods.use("proxy")
 	}
 	w.comment(title + " " + s.Path.V)
-	w.open(s.At, s.Kind.V, s.Path.V)
+	w.open(s.At, s.Kind.V, path)
 	w.led.Exact(s.Kind, s.Path)
 	if s.Mapping != nil {
 		w.mapping(s.Mapping, p, false)
 	}
 	w.settings(&s.Settings, s)
 	w.close(s.Kind.V)
+}
+
+// leftOut closes everything when a section with access rules could not be written.
+func (w *writer) leftOut(s *model.Section) {
+	guarded := s.Settings.Access != nil
+	for _, d := range s.Settings.Extras {
+		guarded = guarded || d.Guard.V
+	}
+	if guarded {
+		w.lost = true
+		w.led.Closed("its section could not be written; every request is refused", "", s)
+	}
 }
 
 // settings writes what may stand in a server and in a section; sec is nil in a server.

@@ -56,12 +56,22 @@ func quote(w string) string {
 	if plain {
 		return w
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(w) + `"`
+	return always(w)
 }
 
-// always puts a word in quotes: paths and URLs, as the manual has them.
+// always puts a word in quotes: paths and URLs, as the manual has them. A
+// backslash is doubled only where it would escape what follows.
 func always(w string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(w) + `"`
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := 0; i < len(w); i++ {
+		if w[i] == '"' || w[i] == '\\' && (i+1 == len(w) || w[i+1] == '\\' || w[i+1] == '"') {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(w[i])
+	}
+	b.WriteByte('"')
+	return b.String()
 }
 
 func quoteAll(words []string) []string {
