@@ -23,7 +23,7 @@ func (w *writer) extra(d *model.Directive) {
 		return
 	}
 	if strings.HasPrefix(name, "jk") {
-		w.led.Drop("mod_jk is not used any more", jkMeans[name], d)
+		w.jkLeft(name, d)
 		return
 	}
 	if old, ok := removed[name]; ok {
@@ -245,11 +245,6 @@ var removed = map[string]func(*writer, *model.Directive){
 	"maxclients":                  named("MaxRequestWorkers"),
 	"maxrequestsperchild":         named("MaxConnectionsPerChild"),
 	"loadmodule":                  func(w *writer, d *model.Directive) { w.led.Exact(d) },
-}
-
-// jkMeans are the nearest means for directives of mod_jk.
-var jkMeans = map[string]string{
-	"jklogfile": "ErrorLog", "jkloglevel": "LogLevel proxy:debug", "jkrequestlogformat": "LogFormat", "jkmount": "ProxyPass", "jkunmount": "ProxyPass PATH !",
 }
 
 func gone(why, means string) func(*writer, *model.Directive) {

@@ -221,8 +221,8 @@ func normalServer(s *model.Server) *model.Server {
 	slices.SortStableFunc(out.Balancers, func(a, b *model.Balancer) int { return strings.Compare(a.Name.V, b.Name.V) })
 	out.Workers = nil
 	for _, m := range s.Workers {
-		if len(params(m)) > 0 || slices.ContainsFunc(allMappings(s), func(x *model.Mapping) bool { return x.Target.V == m.URL.V }) {
-			out.Workers = append(out.Workers, normalMember(m)) // else made by a ProxyPass that another one in its Location replaced
+		if len(params(m)) > 0 { // without parameters it says nothing beside its ProxyPass
+			out.Workers = append(out.Workers, normalMember(m))
 		}
 	}
 	slices.SortStableFunc(out.Workers, func(a, b *model.Member) int { return strings.Compare(a.URL.V, b.URL.V) })
@@ -302,7 +302,7 @@ func normalExtras(list []*model.Directive) []*model.Directive {
 	var out []*model.Directive
 	for _, d := range list {
 		name := strings.ToLower(d.Name.V)
-		if _, gone := removed[name]; gone && !strings.HasPrefix(name, "max") || accessWord(d) {
+		if _, gone := removed[name]; gone && !strings.HasPrefix(name, "max") || accessWord(d) || strings.HasPrefix(name, "jk") {
 			continue
 		}
 		c := *d

@@ -38,6 +38,7 @@ func (w *writer) virtualHost(v *model.Server) {
 // server writes what stands in a server. Definitions come before what uses them;
 // otherwise the order of each kind is that of the model, as far as it counts.
 func (w *writer) server(s *model.Server) {
+	w.unmounted = nil
 	w.values(s)
 	w.tls(s.TLS)
 	w.logs(s)
@@ -57,6 +58,7 @@ func (w *writer) server(s *model.Server) {
 // refusal closes what is lost: rules about requests in every server, rules about
 // files in the main one, which the others inherit.
 func (w *writer) refusal(s *model.Server) {
+	w.refuseUnmounted()
 	section, what := "", ""
 	switch {
 	case w.lost:

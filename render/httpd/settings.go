@@ -51,6 +51,7 @@ func (w *writer) leftOut(s *model.Section) {
 
 // settings writes what may stand in a server and in a section; sec is nil in a server.
 func (w *writer) settings(s *model.Settings, sec *model.Section) {
+	w.sec = sec
 	w.extras(s.Extras)
 	w.accessRules(s.Access, sec != nil)
 	w.handler(s, sec)
