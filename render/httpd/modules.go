@@ -13,6 +13,8 @@ import (
 type modules struct {
 	front *model.FrontEnd
 	need  map[string]bool // names without mod_ and _module
+
+	manager bool // there is a page of balancer-manager
 }
 
 func newModules(f *model.FrontEnd) *modules {
@@ -36,7 +38,8 @@ func (m *modules) directive(name string) {
 
 // schemes are the modules that carry requests to URLs of a scheme.
 var schemes = map[string][]string{
-	"http": {"proxy_http"}, "https": {"proxy_http", "ssl"}, "ajp": {"proxy_ajp"}, "ws": {"proxy_wstunnel"}, "wss": {"proxy_wstunnel", "ssl"},
+	"http": {"proxy_http"}, "https": {"proxy_http", "ssl"}, "ajp": {"proxy_ajp"},
+	"ws": {"proxy_wstunnel", "proxy_http"}, "wss": {"proxy_wstunnel", "proxy_http", "ssl"}, // without Upgrade they are HTTP
 	"fcgi": {"proxy_fcgi"}, "scgi": {"proxy_scgi"}, "uwsgi": {"proxy_uwsgi"}, "ftp": {"proxy_ftp"},
 	"h2": {"proxy_http2", "ssl"}, "h2c": {"proxy_http2"}, "connect": {"proxy_connect"},
 	"balancer": {"proxy_balancer", "slotmem_shm", "lbmethod_byrequests"},
@@ -154,11 +157,26 @@ func (m *modules) names() []string {
 			m.use(name)
 		}
 	}
+	m.use("authz_core") // without it 2.4 answers every request with 500
 	if m.need["proxy_hcheck"] {
 		m.use("watchdog")
 	}
+	for name := range m.need {
+		for _, base := range []string{"proxy", "cache", "dav", "session"} {
+			if strings.HasPrefix(name, base+"_") {
+				m.use(base)
+			}
+		}
+	}
 	if m.need["ssl"] && m.loaded("socache_shmcb") != nil {
 		m.use("socache_shmcb")
+	}
+	if m.manager { // its page offers what is loaded
+		for _, x := range m.front.Modules {
+			if name := short(x.Name.V); strings.HasPrefix(name, "lbmethod_") || name == "proxy_hcheck" {
+				m.use(name)
+			}
+		}
 	}
 	if m.need["cgi"] && m.need["cgid"] {
 		delete(m.need, "cgi")

@@ -108,6 +108,7 @@ func (w *writer) handler(s *model.Settings, sec *model.Section) {
 	if name := handlerModules[strings.ToLower(v.V)]; name != "" {
 		w.mods.use(name)
 		if name == "proxy_balancer" {
+			w.mods.manager = true
 			w.mods.use("proxy", "slotmem_shm", "lbmethod_byrequests")
 		}
 	}
@@ -119,6 +120,7 @@ func (w *writer) handler(s *model.Settings, sec *model.Section) {
 
 func (w *writer) jkStatus(s *model.Settings) {
 	w.mods.use("proxy", "proxy_balancer", "slotmem_shm", "lbmethod_byrequests")
+	w.mods.manager = true
 	w.raw("SetHandler balancer-manager")
 	for _, u := range w.unmapped {
 		if strings.HasSuffix(u.What, ".read_only") {

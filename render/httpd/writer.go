@@ -25,10 +25,10 @@ type writer struct {
 	access     *accessPlan
 	secret     bool // a secret was written
 	unmapped   []model.Unmapped
-	lost       bool // rules about requests have no form: everything is refused
+	lost       bool           // rules about requests have no form: everything is refused
 	sec        *model.Section // the one that is being written
 	unmounted  []string       // patterns of paths whose worker of mod_jk is not known
-	filesLost  bool // the same for files
+	filesLost  bool           // the same for files
 }
 
 // isBlank reports what ends a word for ap_getword_conf.
