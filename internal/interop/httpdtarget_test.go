@@ -235,6 +235,7 @@ func TestSameAnswersAfterConversion(t *testing.T) {
 		list = sample(list, 50)
 	}
 	date := regexp.MustCompile(`<httpd:error_time>[^<]*`)
+	busy := regexp.MustCompile(`Busy: \d`)
 	nonce := regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	for _, v := range list {
 		t.Run(v.ID, func(t *testing.T) {
@@ -273,7 +274,7 @@ func TestSameAnswersAfterConversion(t *testing.T) {
 						body = date.ReplaceAllString(body, "<httpd:error_time>(date)")
 					}
 					if i := strings.Index(body, "ProxyBalancer["); i > 0 && strings.HasPrefix(want, "ProxyBalancer[") {
-						body = body[i:] // of the status page that was kept only
+						body = busy.ReplaceAllString(body[i:], "Busy: 0") // of the status page that was kept only; the last request may be counted still
 					}
 					return body
 				}}, nil

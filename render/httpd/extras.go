@@ -39,6 +39,7 @@ func (w *writer) extra(d *model.Directive) {
 		w.mods.use("mpm_prefork")
 	}
 	w.mods.directive(d.Name.V)
+	w.namedModules(name, d)
 	if d.Section.V {
 		w.extraSection(d)
 		return
@@ -58,6 +59,39 @@ func (w *writer) extra(d *model.Directive) {
 		words[len(words)-1] = d.Args[len(d.Args)-1].V // read to the end of the line as it stands
 	}
 	w.put(d, d.Name.V, words...)
+}
+
+// filterModules are the modules of filters that directives name.
+var filterModules = map[string]string{"deflate": "deflate", "inflate": "deflate", "includes": "include", "substitute": "substitute",
+	"brotli_compress": "brotli", "rate_limit": "ratelimit", "proxy-html": "proxy_html", "xml2enc": "xml2enc", "sed": "sed", "cache": "cache"}
+
+// namedModules asks for modules that words of a directive name: filters, caches of
+// sessions, levels of single modules.
+func (w *writer) namedModules(name string, d *model.Directive) {
+	for _, a := range texts(d.Args) {
+		low := strings.ToLower(a)
+		switch {
+		case strings.Contains(name, "filter"):
+			for f := range strings.SplitSeq(low, ";") {
+				if m := filterModules[f]; m != "" {
+					w.mods.use(m)
+				}
+			}
+		case name == "sslsessioncache" || name == "sslstaplingcache" || name == "cachesocache" || name == "authnsocacheprovide":
+			for _, kind := range []string{"shmcb", "dbm", "memcache", "redis"} {
+				if strings.HasPrefix(low, kind) {
+					w.mods.use("socache_" + kind)
+				}
+			}
+		case name == "loglevel":
+			if m, _, ok := strings.Cut(low, ":"); ok {
+				m = strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(m, "mod_"), ".c"), "_module")
+				if m != "core" && m != "http" && m != "so" && ours(m) {
+					w.mods.use(m)
+				}
+			}
+		}
+	}
 }
 
 // loseExtra leaves a directive out. One that protects closes what it stands in.
