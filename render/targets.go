@@ -4,12 +4,14 @@ package render
 
 import (
 	"clowder/render/httpd"
+	"clowder/render/jk"
 	"clowder/render/native"
 	"clowder/render/target"
 )
 
 // Targets is the table of all targets, in the order of the help.
 var Targets = []target.Target{
+	jk.Target,
 	native.Target,
 	httpd.Target,
 }

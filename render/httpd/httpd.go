@@ -33,18 +33,39 @@ func render(s *model.Setup, o target.Options) (*target.Result, error) {
 	if len(s.FrontEnds) == 0 {
 		return nil, errors.New("the setup has no front end that could be written as httpd.conf")
 	}
-	res := &target.Result{}
 	led := ledger.New("httpd 2.4")
+	res := Files(s, o, led, nil)
+	res.Notes = append(led.Notes(s.FrontEnds), LostNotes(s)...)
+	return res, nil
+}
+
+// Connector is another way to the Tomcats than mod_proxy, for [Files].
+type Connector interface {
+	// Module is its module, without mod_.
+	Module() string
+	// Head returns lines for the main server.
+	Head() []string
+	// Mounts returns lines for a server, and the paths that it cannot pass on, as
+	// regular expressions: httpd refuses them.
+	Mounts(*model.Server) (lines, refused []string)
+	// Page reports whether the status page of the section is served, as the lines
+	// of Mounts say.
+	Page(*model.Server, *model.Section) bool
+}
+
+// Files writes httpd.conf for each front end and keeps account in the ledger; c is
+// nil for mod_proxy. The result has no notes.
+func Files(s *model.Setup, o target.Options, led *ledger.Ledger, c Connector) *target.Result {
+	res := &target.Result{}
 	for i, f := range s.FrontEnds {
 		name := "httpd.conf"
 		if len(s.FrontEnds) > 1 {
 			name = folder(f.Name.V, i) + "/httpd.conf"
 		}
-		w := &writer{led: led, provenance: o.Provenance, front: f, mods: newModules(f), unmapped: s.Unmapped}
+		w := &writer{led: led, provenance: o.Provenance, front: f, mods: newModules(f), unmapped: s.Unmapped, conn: c}
 		res.Files = append(res.Files, target.File{Name: name, Data: w.frontEnd(), Private: w.secret})
 	}
-	res.Notes = append(led.Notes(s.FrontEnds), lostNotes(s)...)
-	return res, nil
+	return res
 }
 
 // folder makes a safe name of a folder out of that of a front end.
@@ -100,7 +121,9 @@ func (w *writer) body(main *model.Server) {
 	for _, v := range w.front.VHosts {
 		w.virtualHost(v)
 	}
-	w.ownMappings(main)
+	if w.conn == nil {
+		w.ownMappings(main)
+	}
 }
 
 // serverRoot keeps the folder. That of a 2.2 holds modules that 2.4 cannot load.
@@ -139,9 +162,9 @@ func (w *writer) listens() {
 	}
 }
 
-// lostNotes tells what the reader of the source has no form for. Files of Tomcat
+// LostNotes tells what the reader of the source has no form for. Files of Tomcat
 // are not what this target is about.
-func lostNotes(s *model.Setup) (out []target.Note) {
+func LostNotes(s *model.Setup) (out []target.Note) {
 	for _, u := range s.Unmapped {
 		if !u.Span.IsValid() || isTomcats(u.Span.File.Name) || keptExtra(s, u.Span) || !isDirective(u.What) {
 			continue

@@ -213,6 +213,10 @@ func (m *modules) write(w *writer) {
 	for _, name := range m.names() {
 		m.load(w, name, builtIn[name])
 	}
+	if w.conn != nil {
+		file := m.file(w.conn.Module())
+		w.raw("LoadModule " + w.conn.Module() + "_module " + quote(file))
+	}
 	for _, x := range m.foreign() {
 		w.from(x.Name.Place())
 		w.raw("LoadModule " + quote(x.Name.V) + " " + quote(x.File.V))

@@ -38,15 +38,19 @@ func (w *writer) virtualHost(v *model.Server) {
 // server writes what stands in a server. Definitions come before what uses them;
 // otherwise the order of each kind is that of the model, as far as it counts.
 func (w *writer) server(s *model.Server) {
-	w.unmounted = nil
+	w.unmounted, w.srv = nil, s
 	w.values(s)
 	w.tls(s.TLS)
 	w.logs(s)
 	w.settings(&s.Settings, nil)
 	w.aliases(s)
 	plan := planWorkers(s, w.front.Main)
-	w.balancers(s, plan)
-	w.mappings(s, plan)
+	if w.conn != nil {
+		w.connector(s)
+	} else {
+		w.balancers(s, plan)
+		w.mappings(s, plan)
+	}
 	for _, sec := range s.Sections {
 		if isLocation(sec) {
 			w.section(sec, plan)
@@ -81,6 +85,9 @@ func (w *writer) refusal(s *model.Server) {
 // values writes the single values of a server: their keys are the directives.
 func (w *writer) values(s *model.Server) {
 	for _, p := range pairs(s) {
+		if w.conn != nil && (strings.HasPrefix(p.key, "Proxy") || p.key == "BalancerInherit") {
+			continue // mod_proxy is not there
+		}
 		switch x := p.value.(type) {
 		case time.Duration:
 			if p.key == "Timeout" && x%time.Second != 0 {
@@ -100,7 +107,7 @@ func (w *writer) values(s *model.Server) {
 			w.mods.use(schemes["balancer"]...)
 		}
 	}
-	if s.ProxyRequests.V {
+	if s.ProxyRequests.V && w.conn == nil {
 		w.forward()
 	}
 	if len(s.Aliases) > 0 {

@@ -30,7 +30,7 @@ func (w *writer) section(s *model.Section, p *workerPlan) {
 	w.comment(title + " " + s.Path.V)
 	w.open(s.At, s.Kind.V, path)
 	w.led.Exact(s.Kind, s.Path)
-	if s.Mapping != nil {
+	if s.Mapping != nil && w.conn == nil {
 		w.mapping(s.Mapping, p, false)
 	}
 	w.settings(&s.Settings, s)
@@ -55,20 +55,9 @@ func (w *writer) settings(s *model.Settings, sec *model.Section) {
 	w.extras(s.Extras)
 	w.accessRules(s.Access, sec != nil)
 	w.handler(s, sec)
-	for _, f := range []struct {
-		name string
-		v    model.Bool
-	}{{"ProxyPreserveHost", s.PreserveHost}, {"ProxyAddHeaders", s.AddHeaders}, {"Proxy100Continue", s.Continue100}, {"ProxyPassInterpolateEnv", s.InterpolEnv}} {
-		if stated(f.v.Origin) {
-			w.mods.use("proxy")
-			w.put(f.v, f.name, scalar(f.v.V))
-		}
+	if w.conn == nil {
+		w.proxySettings(s, sec)
 	}
-	if v := s.ErrorOverride; stated(v.Origin) && strings.TrimSpace(v.V) != "" {
-		w.mods.use("proxy")
-		w.fact(v, "ProxyErrorOverride", strings.Fields(v.V)...)
-	}
-	w.reverses(s, sec)
 	for _, e := range s.SetEnv {
 		w.env(e)
 	}
@@ -84,6 +73,24 @@ func (w *writer) settings(s *model.Settings, sec *model.Section) {
 	w.rewrite(s.Rewrite, sec != nil)
 }
 
+// proxySettings writes the values of mod_proxy.
+func (w *writer) proxySettings(s *model.Settings, sec *model.Section) {
+	for _, f := range []struct {
+		name string
+		v    model.Bool
+	}{{"ProxyPreserveHost", s.PreserveHost}, {"ProxyAddHeaders", s.AddHeaders}, {"Proxy100Continue", s.Continue100}, {"ProxyPassInterpolateEnv", s.InterpolEnv}} {
+		if stated(f.v.Origin) {
+			w.mods.use("proxy")
+			w.put(f.v, f.name, scalar(f.v.V))
+		}
+	}
+	if v := s.ErrorOverride; stated(v.Origin) && strings.TrimSpace(v.V) != "" {
+		w.mods.use("proxy")
+		w.fact(v, "ProxyErrorOverride", strings.Fields(v.V)...)
+	}
+	w.reverses(s, sec)
+}
+
 // handlerModules are the modules of httpd's own handlers.
 var handlerModules = map[string]string{
 	"balancer-manager": "proxy_balancer", "server-status": "status", "server-info": "info", "ldap-status": "ldap",
@@ -95,6 +102,16 @@ var handlerModules = map[string]string{
 func (w *writer) handler(s *model.Settings, sec *model.Section) {
 	v := s.Handler
 	if !stated(v.Origin) {
+		return
+	}
+	if w.conn != nil && (v.V == "jk-status" || strings.EqualFold(v.V, "balancer-manager")) {
+		w.page(s, sec)
+		return
+	}
+	if w.conn != nil && strings.HasPrefix(strings.ToLower(v.V), "proxy:") {
+		w.mods.use("authz_core")
+		w.lost = true
+		w.led.Closed("mod_proxy is not there; every request is refused until somebody decides", "JkMount", v)
 		return
 	}
 	if v.V == "jk-status" {

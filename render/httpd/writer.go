@@ -26,6 +26,8 @@ type writer struct {
 	secret     bool // a secret was written
 	unmapped   []model.Unmapped
 	lost       bool           // rules about requests have no form: everything is refused
+	conn       Connector      // nil: mod_proxy
+	srv        *model.Server  // the one that is being written
 	sec        *model.Section // the one that is being written
 	unmounted  []string       // patterns of paths whose worker of mod_jk is not known
 	filesLost  bool           // the same for files
