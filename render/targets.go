@@ -11,9 +11,9 @@ import (
 
 // Targets is the table of all targets, in the order of the help.
 var Targets = []target.Target{
-	jk.Target,
 	native.Target,
 	httpd.Target,
+	jk.Target,
 }
 
 // Find returns the target of that name.

@@ -240,21 +240,50 @@ func (w *writer) options(d *model.Directive) []string {
 	if signed == 0 || plain == 0 {
 		return quoteAll(texts(d.Args))
 	}
-	var out []string
-	for _, a := range d.Args {
-		name := strings.TrimLeft(a.V, "+-")
-		out = slices.DeleteFunc(out, func(o string) bool { return strings.EqualFold(o, name) })
-		if !strings.HasPrefix(a.V, "-") {
-			out = append(out, name)
-		}
-	}
-	if len(out) == 0 {
-		out = []string{"None"}
-	}
+	out := plainOptions(texts(d.Args))
 	w.from(d.At)
 	w.raw("Options " + strings.Join(quoteAll(out), " "))
 	w.led.Approx("httpd 2.4 refuses options with and without a sign on one line; written are those that result", "Options "+strings.Join(out, " "), d)
 	return nil
+}
+
+// plainOptions works out what a line of 2.2 with both kinds of words leaves: those
+// without a sign and with +, less those with -. All is every option but MultiViews.
+func plainOptions(words []string) []string {
+	var out []string
+	add := func(name string) {
+		if !slices.ContainsFunc(out, func(o string) bool { return strings.EqualFold(o, name) }) {
+			out = append(out, name)
+		}
+	}
+	drop := func(name string) {
+		out = slices.DeleteFunc(out, func(o string) bool { return strings.EqualFold(o, name) })
+	}
+	for _, w := range words {
+		name := strings.TrimLeft(w, "+-")
+		names := []string{name}
+		switch {
+		case strings.EqualFold(name, "all"):
+			names = []string{"Indexes", "Includes", "FollowSymLinks", "ExecCGI"}
+		case strings.EqualFold(name, "none"):
+			continue
+		}
+		for _, n := range names {
+			switch {
+			case !strings.HasPrefix(w, "-"):
+				add(n)
+			case strings.EqualFold(n, "IncludesNOEXEC"):
+				drop("Includes")
+				fallthrough
+			default:
+				drop(n)
+			}
+		}
+	}
+	if len(out) == 0 {
+		return []string{"None"}
+	}
+	return out
 }
 
 // removed are directives of 2.2 that 2.4 does without or has under another name.
