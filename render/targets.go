@@ -3,6 +3,8 @@
 package render
 
 import (
+	"clowder/render/httpd"
+	"clowder/render/jk"
 	"clowder/render/native"
 	"clowder/render/target"
 	"clowder/render/tomcat"
@@ -12,6 +14,8 @@ import (
 var Targets = []target.Target{
 	native.Target,
 	tomcat.Target,
+	httpd.Target,
+	jk.Target,
 }
 
 // Find returns the target of that name.

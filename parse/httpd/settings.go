@@ -354,7 +354,21 @@ func (l *lowerer) requireLine(n *Node, s *scope) {
 	for _, a := range args {
 		r.Args = append(r.Args, model.Is(a.Text, a.Span))
 	}
+	if strings.EqualFold(args[0].Text, "expr") && len(args) > 1 {
+		r.Args = append(r.Args[:1:1], model.Is(requireExpr(n.Text()), args[1].Span))
+	}
 	l.require(s, n, r)
+}
+
+// requireExpr cuts the expression out of "not expr …": all that follows, with the
+// quotes of its own words; quotes around the whole are taken off
+// (expr_parse_config in mod_authz_core.c).
+func requireExpr(raw string) string {
+	e := strings.TrimSpace(raw[strings.Index(strings.ToLower(raw), "expr")+len("expr"):])
+	if len(e) > 1 && e[0] == '"' && e[len(e)-1] == '"' {
+		e = e[1 : len(e)-1]
+	}
+	return e
 }
 
 // require hangs a line or group into the section's tree, whose root is an
