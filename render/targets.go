@@ -4,12 +4,14 @@ package render
 
 import (
 	"clowder/render/native"
+	"clowder/render/nginx"
 	"clowder/render/target"
 )
 
 // Targets is the table of all targets, in the order of the help.
 var Targets = []target.Target{
 	native.Target,
+	nginx.Target,
 }
 
 // Find returns the target of that name.
