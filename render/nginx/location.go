@@ -1,6 +1,7 @@
 package nginx
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -36,12 +37,38 @@ func (l *loc) add(name string, members bool, list ...*dir) {
 
 func (l *loc) dir() *dir {
 	inner := slices.Clone(l.head)
-	for _, g := range l.groups {
+	groups := slices.Clone(l.groups)
+	slices.SortStableFunc(groups, func(a, b group) int { return cmp.Compare(groupRank(a.name), groupRank(b.name)) })
+	for _, g := range groups {
 		inner = append(inner, g.dirs...)
 	}
 	x := blk("location", l.match, append(inner, l.tail...)...)
 	x.note = l.note
 	return x
+}
+
+// groupRank puts who may get in first and what is done with answers last.
+func groupRank(name string) int {
+	switch {
+	case name == "access":
+		return 0
+	case name == "client_max_body_size":
+		return 1
+	case name == "proxy_set_header":
+		return 2
+	case name == "add_header":
+		return 4
+	case name == "error_page":
+		return 5
+	}
+	return 3
+}
+
+// answer makes the location answer with a status. Who may get in does not matter
+// then, nor what is about members.
+func (l *loc) answer(status string) {
+	l.head = []*dir{d("return", status)}
+	l.groups = slices.DeleteFunc(l.groups, func(g group) bool { return g.members || g.name == "access" })
 }
 
 func (l *loc) group(name string) []*dir {
@@ -182,11 +209,11 @@ func (c *conf) location(s *server, site *plan.Site, cell *plan.Cell, on []plan.P
 	fakes := site.TLS != nil && strings.Contains(strings.ToLower(site.TLS.Options.V), "fakebasicauth")
 	switch {
 	case o.Kind == plan.Refuse:
-		l.head = []*dir{d("return", itoa(o.Status))}
+		l.answer(itoa(o.Status))
 		c.l.Exact(o.Redirect)
 		return l
 	case blind || o.Access.Closed() || o.Access.NeedsAuth() && (o.Access.Realm == "" || fakes):
-		l.head = []*dir{d("return", "403")}
+		l.answer("403")
 		if o.Access.NeedsAuth() {
 			c.l.Closed("passwords are made from certificates, or AuthName is missing: those requests are refused", "", o.Access.Facts...)
 		}
@@ -222,7 +249,7 @@ func (c *conf) proxy(l *loc, site *plan.Site, o *plan.Outcome) {
 	u := c.upstream(o.Pool)
 	c.l.Exact(o.Mapping)
 	if u.pass == "" {
-		l.head, l.groups = []*dir{d("return", "503")}, nil
+		l.answer("503")
 		c.l.Person(u.why, "", o.Mapping)
 		return
 	}
@@ -297,7 +324,7 @@ func (c *conf) handler(l *loc, o *plan.Outcome) {
 		c.l.Approx("nginx shows the numbers of connections and requests only", "stub_status", o.Settings.Handler)
 		return
 	}
-	l.head, l.groups = []*dir{d("return", "404")}, nil
+	l.answer("404")
 	c.l.Drop("nginx has no such page: its address is answered with 404, and never goes to a member", "stub_status; the API of NGINX Plus", o.Settings.Handler)
 }
 
@@ -306,7 +333,7 @@ func (c *conf) files(l *loc, site *plan.Site, cell *plan.Cell, on []plan.Pattern
 	c.l.Exact(o.Mapping)
 	root := c.file(o.Root)
 	if root == "" || !writable(root) || !strings.HasPrefix(root, "/") || scripts(o.Settings.Extras) || o.Strip != "/" && (cell.Path != o.Strip || on != nil) {
-		l.head, l.groups = []*dir{d("return", "404")}, nil
+		l.answer("404")
 		return
 	}
 	l.files = true

@@ -1,12 +1,13 @@
 package nginx
 
 import (
+	"slices"
 	"strings"
 
 	"clowder/parse/diag"
 )
 
-// dir is one directive. Words are what nginx sees once it has read the file; the
+// dir is one directive, or one line of a map. Words are what nginx sees once it has read the file; the
 // quotes are set when it is written.
 type dir struct {
 	name  string
@@ -51,10 +52,8 @@ func writable(s string) bool {
 // allWritable reports whether every word below the directives can be written.
 func allWritable(list []*dir) bool {
 	for _, x := range list {
-		for _, a := range x.args {
-			if !writable(a) {
-				return false
-			}
+		if !writable(x.name) || slices.ContainsFunc(x.args, func(a string) bool { return !writable(a) }) {
+			return false
 		}
 		if !allWritable(x.block) {
 			return false
@@ -110,7 +109,7 @@ func printDirs(b *strings.Builder, list []*dir, level int, provenance bool) {
 		if x.note != "" && x.note != sameGroup {
 			b.WriteString(indent + "# " + comment(x.note) + "\n")
 		}
-		b.WriteString(indent + x.name)
+		b.WriteString(indent + quote(x.name))
 		if x.name == "if" {
 			b.WriteString(" (" + x.args[0])
 			for _, a := range x.args[1:] {
