@@ -6,6 +6,7 @@ import (
 	"clowder/render/httpd"
 	"clowder/render/jk"
 	"clowder/render/native"
+	"clowder/render/nginx"
 	"clowder/render/target"
 	"clowder/render/tomcat"
 )
@@ -16,6 +17,7 @@ var Targets = []target.Target{
 	tomcat.Target,
 	httpd.Target,
 	jk.Target,
+	nginx.Target,
 }
 
 // Find returns the target of that name.
