@@ -3,6 +3,7 @@
 package render
 
 import (
+	"clowder/render/haproxy"
 	"clowder/render/httpd"
 	"clowder/render/jk"
 	"clowder/render/native"
@@ -18,6 +19,7 @@ var Targets = []target.Target{
 	httpd.Target,
 	jk.Target,
 	nginx.Target,
+	haproxy.Target,
 }
 
 // Find returns the target of that name.
