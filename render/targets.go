@@ -3,6 +3,7 @@
 package render
 
 import (
+	"clowder/render/caddy"
 	"clowder/render/native"
 	"clowder/render/target"
 )
@@ -10,6 +11,7 @@ import (
 // Targets is the table of all targets, in the order of the help.
 var Targets = []target.Target{
 	native.Target,
+	caddy.Target,
 }
 
 // Find returns the target of that name.
