@@ -24,6 +24,7 @@ type line struct {
 type body struct {
 	name  string
 	block *block
+	least int // lines that make a snippet worth while
 	uses  int
 }
 
@@ -57,28 +58,43 @@ func (b *block) append(inner *block, depth int) {
 }
 
 // place adds a body that others may use as well.
-func (b *block) place(u *body) {
-	u.uses++
-	b.lines = append(b.lines, line{use: u})
+func (b *block) place(u *body) { b.lines = append(b.lines, line{use: u}) }
+
+// count counts how often bodies are used and lists them, inner ones first: a
+// snippet must stand before its use.
+func (b *block) count(order *[]*body) {
+	for _, l := range b.lines {
+		if l.use == nil {
+			continue
+		}
+		if l.use.uses++; l.use.uses == 1 {
+			l.use.block.count(order)
+			*order = append(*order, l.use)
+		}
+	}
 }
+
+// snippet reports whether the body is worth a snippet of its own.
+func (u *body) snippet() bool { return u.uses > 1 && len(u.block.lines) >= u.least }
 
 func (b *block) empty() bool { return len(b.lines) == 0 }
 
-// key is the text of the block, for comparing.
+// key is the whole text of the block, for comparing.
 func (b *block) key() string {
 	var s strings.Builder
-	b.write(&s, 0)
+	b.write(&s, 0, true)
 	return s.String()
 }
 
-// write writes the lines, indented by tabs as caddy fmt does.
-func (b *block) write(s *strings.Builder, depth int) {
+// write writes the lines, indented by tabs as caddy fmt does; whole writes out what
+// snippets hold.
+func (b *block) write(s *strings.Builder, depth int, whole bool) {
 	for _, l := range b.lines {
 		switch {
-		case l.use != nil && l.use.uses > 1:
+		case l.use != nil && !whole && l.use.snippet():
 			s.WriteString(strings.Repeat("\t", depth+l.depth) + "import " + l.use.name + "\n")
 		case l.use != nil:
-			l.use.block.write(s, depth+l.depth)
+			l.use.block.write(s, depth+l.depth, whole)
 		case l.text == "":
 			s.WriteByte('\n')
 		default:

@@ -9,8 +9,9 @@ package caddy
 import (
 	"errors"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
+	"time"
 
 	"clowder/parse/diag"
 	"clowder/parse/model"
@@ -38,7 +39,7 @@ func render(s *model.Setup, o target.Options) (*target.Result, error) {
 		if len(s.FrontEnds) > 1 {
 			name = fileName(p.Front.Name.V) + "/Caddyfile"
 		}
-		g := &gen{plan: p, l: l, opt: o, names: map[string]bool{}, bodies: map[string]*body{}, routes: map[string]*sticky{}}
+		g := &gen{plan: p, l: l, opt: o, bodies: map[string]*body{}}
 		res.Files = append(res.Files, target.File{Name: name, Data: []byte(g.file())})
 		p.Mark(l)
 	}
@@ -59,35 +60,32 @@ type gen struct {
 	plan   *plan.Plan
 	l      *ledger.Ledger
 	opt    target.Options
-	names  map[string]bool // of matchers, snippets and expressions
-	bodies map[string]*body
-	order  []*body // in the order of their first use
-	routes map[string]*sticky
+	bodies map[string]*body // by their text
 }
 
 func (g *gen) block() *block { return &block{provenance: g.opt.Provenance} }
 
-// name makes an unused name.
-func (g *gen) name(base string) string {
+// unused makes a name that is not in the set, and puts it there.
+func unused(names map[string]bool, base string) string {
 	base = word(base)
 	for try, i := base, 2; ; i++ {
-		if !g.names[try] {
-			g.names[try] = true
+		if !names[try] {
+			names[try] = true
 			return try
 		}
 		try = fmt.Sprintf("%s_%d", base, i)
 	}
 }
 
-// share returns the body with that text, a new one at its first use.
-func (g *gen) share(base string, b *block) *body {
+// share returns the body with that text, a new one at its first use. least is the
+// number of lines from which on a snippet is worth while.
+func (g *gen) share(base string, least int, b *block) *body {
 	key := b.key()
 	if u := g.bodies[key]; u != nil {
 		return u
 	}
-	u := &body{name: g.name(base), block: b}
+	u := &body{name: base, block: b, least: least}
 	g.bodies[key] = u
-	g.order = append(g.order, u)
 	return u
 }
 
@@ -99,17 +97,21 @@ func (g *gen) file() string {
 		sites.append(b, 0)
 	}
 	var s strings.Builder
-	g.options().write(&s, 0)
-	for _, u := range g.order {
-		if u.uses < 2 {
+	g.options().write(&s, 0, false)
+	var order []*body
+	sites.count(&order)
+	names := map[string]bool{}
+	for _, u := range order {
+		if !u.snippet() {
 			continue
 		}
+		u.name = unused(names, u.name)
 		snippet := g.block()
 		snippet.add("")
 		snippet.nest(u.block, "("+u.name+")")
-		snippet.write(&s, 0)
+		snippet.write(&s, 0, false)
 	}
-	sites.write(&s, 0)
+	sites.write(&s, 0, false)
 	return s.String()
 }
 
@@ -136,7 +138,7 @@ func (g *gen) options() *block {
 	if f.Main != nil {
 		if t := f.Main.KeepAliveTime; t.IsWritten() && t.V > 0 {
 			idle := g.block()
-			idle.add("idle " + t.V.String())
+			idle.add("idle " + seconds(t.V))
 			idle.from(t.Span)
 			servers.nest(idle, "timeouts")
 			g.l.Exact(t)
@@ -152,6 +154,9 @@ func (g *gen) options() *block {
 	out.comment(strings.TrimSuffix("Made from "+f.At.Head().Short(), ":1") + " by clowder.")
 	out.nest(in)
 	g.l.Exact(f.Modules)
+	if main := f.Main; main != nil && !slices.ContainsFunc(g.plan.Sites, func(s *plan.Site) bool { return s.Main }) {
+		g.l.Exact(main.ServerName, main.Aliases, main.DocRoot) // no request reaches it
+	}
 	return out
 }
 
@@ -204,12 +209,10 @@ func source(at diag.Span) string {
 	return at.Short()
 }
 
-// sorted returns the keys in order.
-func sorted[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+// seconds writes a duration in whole seconds where it is one.
+func seconds(d time.Duration) string {
+	if d%time.Second == 0 {
+		return fmt.Sprintf("%ds", d/time.Second)
 	}
-	sort.Strings(keys)
-	return keys
+	return d.String()
 }

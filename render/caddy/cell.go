@@ -3,6 +3,8 @@ package caddy
 import (
 	"net/netip"
 	"regexp"
+	"regexp/syntax"
+	"slices"
 	"strings"
 
 	"clowder/parse/model"
@@ -14,16 +16,65 @@ type siteGen struct {
 	*gen
 	site    *plan.Site
 	out     *block
-	proxies []earlyProxy // rewrite rules with [P], done in the cells behind the access rules
+	names   map[string]bool // of matchers and expressions of this site
+	proxies []earlyProxy    // rewrite rules with [P], done in the cells behind the access rules
+
+	matchers map[string]string // names of matchers by their text
+	exprs    map[string]string // names of expressions whose groups are used, by their text
+	routes   map[string]*sticky
+	spreads  map[string]bool // pools whose members have matchers for new sessions
+	dry      bool            // what is written is only compared
+}
+
+// name makes an unused name.
+func (c *siteGen) name(base string) string {
+	if c.dry {
+		return word(base)
+	}
+	return unused(c.names, base)
+}
+
+// define defines a matcher for the whole site, once for each text, and returns its
+// token.
+func (c *siteGen) define(base string, set *block) string {
+	key := set.key()
+	if c.dry {
+		return "@" + key
+	}
+	if c.matchers[key] == "" {
+		m := c.name(base)
+		c.matchers[key] = m
+		if len(set.lines) == 1 {
+			c.out.add("@"+m, set.lines[0].text)
+		} else {
+			c.out.nest(set, "@"+m)
+		}
+	}
+	return "@" + c.matchers[key]
+}
+
+// when is define for one condition.
+func (c *siteGen) when(base string, words ...string) string {
+	set := c.block()
+	set.add(words...)
+	return c.define(base, set)
+}
+
+// expression names the groups of a pattern.
+func (c *siteGen) expression(text string) string {
+	if c.exprs[text] == "" {
+		if c.dry {
+			return "match"
+		}
+		c.exprs[text] = c.name("match")
+	}
+	return c.exprs[text]
 }
 
 // write writes the inside of the site's route block.
 func (c *siteGen) write() {
-	c.refuseOddPaths()
 	if v := c.site.Server.TraceEnable; v.IsWritten() && strings.EqualFold(v.V, "off") {
-		m := c.name("trace")
-		c.out.add("@"+m, "method TRACE")
-		c.out.add("error", "@"+m, "405")
+		c.out.add("error", c.when("trace", "method TRACE"), "405")
 		c.l.Exact(v)
 	}
 	c.upgrades()
@@ -34,6 +85,9 @@ func (c *siteGen) write() {
 		c.cell(cell)
 	}
 	c.server()
+	first := c.refuseOddPaths()
+	first.append(c.out, 0)
+	c.out = first
 }
 
 // server marks what of the server needs no line of its own.
@@ -61,7 +115,7 @@ func (c *siteGen) server() {
 // encoded slash, and resolves dots before anything else. Clients resolve them
 // themselves. Control characters are refused because $ in a PCRE matches before a
 // line feed at the end.
-func (c *siteGen) refuseOddPaths() {
+func (c *siteGen) refuseOddPaths() *block {
 	v := c.site.Server.EncodedSlashes
 	bad := `2f|[01]|7f`
 	if on := strings.ToLower(v.V); on == "on" || on == "nodecode" {
@@ -77,9 +131,11 @@ func (c *siteGen) refuseOddPaths() {
 	if c.captures() {
 		bad += `|3f` // a captured question mark would end the path, see rewrite.go of Caddy
 	}
-	c.name("odd")
-	c.out.add("@odd", `vars_regexp {http.request.orig_uri} (?i)^[^?]*(%(`+bad+`)|/(\.|%2e){1,2}([/?]|$))`)
-	c.out.add("error @odd 400")
+	out := c.block()
+	out.comment("encoded slashes and control characters, and dots that clients resolve themselves")
+	out.add("@odd", `vars_regexp {http.request.orig_uri} (?i)^[^?]*(%(`+bad+`)|/(\.|%2e){1,2}([/?]|$))`)
+	out.add("error @odd 400")
+	return out
 }
 
 // guarded reports whether some place of the site is not open to everybody.
@@ -94,13 +150,9 @@ func (c *siteGen) guarded() bool {
 
 // captures reports whether parts of paths are put into other paths.
 func (c *siteGen) captures() bool {
-	for _, e := range c.site.Early {
-		if strings.ContainsAny(e.Target, "$%") {
-			return true
-		}
-	}
-	for _, o := range c.outcomes() {
-		if o.Regex != nil {
+	for line := range strings.Lines(c.out.key()) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "rewrite ") && (strings.Contains(line, "{re.") || strings.Contains(line, "uri.path}")) {
 			return true
 		}
 	}
@@ -122,7 +174,7 @@ func (c *siteGen) outcomes() []*plan.Outcome {
 // prefixes are expressions (caddyserver.com/docs/caddyfile/matchers#path).
 func (c *siteGen) cell(cell *plan.Cell) {
 	in := c.block()
-	for _, b := range cell.Branches {
+	for _, b := range c.needed(cell) {
 		if c.branch(in, b) {
 			if cell.Mapping != nil {
 				c.l.Drop("its requests are refused together with those of a pattern", "", cell.Mapping)
@@ -145,13 +197,95 @@ func (c *siteGen) closeCell(cell *plan.Cell, in *block) {
 	if !strings.HasSuffix(cell.Path, "/") {
 		re += "(/|$)"
 	}
-	m := c.name(cell.Path)
 	t, ok := pattern(re)
 	if !ok {
 		return // it holds control characters, which no request has from here on
 	}
-	c.out.add("@"+m, "path_regexp", t)
-	c.out.nest(in, "route", "@"+m)
+	c.behind(c.out, c.when(cell.Path, "path_regexp", t), in)
+}
+
+// behind writes a block behind a matcher.
+func (c *siteGen) behind(out *block, matcher string, in *block) {
+	if rest, ok := strings.CutPrefix(in.lines[0].text, "error * "); ok && len(in.lines) == 1 {
+		out.add("error", matcher, rest)
+		return
+	}
+	out.nest(in, "route", matcher)
+}
+
+// needed lists the branches of a cell without those that no path can take, and
+// those after whose removal the same would be done: by the next branch with some of
+// its patterns, or by the cell.
+func (c *siteGen) needed(cell *plan.Cell) []*plan.Branch {
+	var list []*plan.Branch
+	patterns := map[string]bool{}
+	for _, b := range cell.Branches {
+		if !slices.ContainsFunc(b.Patterns, func(p plan.Pattern) bool { return !mayMatch(p.Regex, cell.Path) }) {
+			list = append(list, b)
+			for _, p := range b.Patterns {
+				patterns[p.Regex] = true
+			}
+		}
+	}
+	if len(patterns) > 10 || len(list) != 1<<len(patterns)-1 {
+		return list // not every combination has a branch
+	}
+	var out []*plan.Branch
+	for i, b := range slices.Backward(list) {
+		next := c.dryText(nil, &cell.Outcome)
+		for _, k := range list[i+1:] {
+			if subset(k.Patterns, b.Patterns) {
+				next = c.dryText(k, &k.Outcome)
+				break
+			}
+		}
+		if next != c.dryText(b, &b.Outcome) {
+			out = append(out, b)
+		}
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// dryText is what would be written for an outcome, without the names.
+func (c *siteGen) dryText(b *plan.Branch, o *plan.Outcome) string {
+	in := c.block()
+	c.dry = true
+	defer func() { c.dry = false }()
+	if b != nil && !slices.ContainsFunc(b.Patterns, func(p plan.Pattern) bool { _, ok := pattern(p.Regex); return !ok }) {
+		c.capture(in, o, "match")
+	} else if b != nil {
+		in.add("error * 403")
+	} else {
+		c.capture(in, o, "")
+	}
+	return in.key()
+}
+
+func subset(a, b []plan.Pattern) bool {
+	for _, p := range a {
+		if !slices.ContainsFunc(b, func(q plan.Pattern) bool { return p.Regex == q.Regex }) {
+			return false
+		}
+	}
+	return true
+}
+
+// mayMatch reports whether a path of a cell can match: one that begins with other
+// letters than the expression wants cannot.
+func mayMatch(re, cell string) bool {
+	tree, err := syntax.Parse(re, syntax.Perl)
+	if err != nil || tree.Op != syntax.OpConcat || tree.Sub[0].Op != syntax.OpBeginText {
+		return true
+	}
+	lit := ""
+	for _, sub := range tree.Sub[1:] {
+		if sub.Op != syntax.OpLiteral || sub.Flags&syntax.FoldCase != 0 {
+			break
+		}
+		lit += string(sub.Rune)
+	}
+	return strings.HasPrefix(lit, cell) || strings.HasPrefix(cell, lit)
 }
 
 // branch writes what is done with paths that match patterns. It reports whether
@@ -180,13 +314,12 @@ func (c *siteGen) branch(out *block, b *plan.Branch) (final bool) {
 		out.append(in, 0)
 		return true
 	}
-	m := c.name("pattern")
 	set := c.block()
 	for i, p := range known {
 		t, _ := pattern(p.Regex)
 		words := []string{"path_regexp"}
 		if !unknown && b.Regex != nil && b.Regex.Regex == p.Regex {
-			capture = c.name("match")
+			capture = c.expression(t)
 			words = append(words, capture)
 		}
 		both(set, i, append(words, t)...)
@@ -194,8 +327,7 @@ func (c *siteGen) branch(out *block, b *plan.Branch) (final bool) {
 	if !unknown {
 		c.capture(in, &b.Outcome, capture)
 	}
-	c.matcher(out, m, set)
-	out.nest(in, "route", "@"+m)
+	c.behind(out, c.define("pattern", set), in)
 	return false
 }
 
@@ -210,15 +342,6 @@ func both(set *block, i int, words ...string) {
 	inner.add(words...)
 	deny.nest(inner, "not")
 	set.nest(deny, "not")
-}
-
-// matcher defines a named matcher, on one line when it has one condition.
-func (c *gen) matcher(out *block, name string, set *block) {
-	if len(set.lines) == 1 {
-		out.add("@"+name, set.lines[0].text)
-		return
-	}
-	out.nest(set, "@"+name)
 }
 
 // outcome writes what is done with a request.
@@ -312,13 +435,11 @@ func (c *siteGen) access(in *block, a *plan.Access) bool {
 	for i, p := range nets {
 		words[i] = plan.Short(unzoned(p))
 	}
-	m := c.name("denied")
+	rule := "remote_ip " + strings.Join(words, " ")
 	if allow {
-		in.add("@"+m, "not remote_ip", strings.Join(words, " "))
-	} else {
-		in.add("@"+m, "remote_ip", strings.Join(words, " "))
+		rule = "not " + rule
 	}
-	in.add("error", "@"+m, "403")
+	in.add("error", c.when("denied", rule), "403")
 	return true
 }
 

@@ -1,6 +1,7 @@
 package caddy
 
 import (
+	"net/textproto"
 	"slices"
 	"strings"
 
@@ -86,9 +87,7 @@ func (r *earlyGen) when(set *block, src *model.RewriteRule) string {
 	if set.empty() {
 		return "*"
 	}
-	m := r.name("rule")
-	r.matcher(r.out, m, set)
-	return "@" + m
+	return r.define("rule", set)
 }
 
 // stop ends the list of rules for requests that match, with a word for why.
@@ -248,7 +247,7 @@ func (r *earlyGen) condition(cond *plan.Cond, capture bool) (words, name string,
 		if !headerName(cond.Name) {
 			return "", "", false
 		}
-		v = "{http.request.header." + cond.Name + "}"
+		v = "{http.request.header." + textproto.CanonicalMIMEHeaderKey(cond.Name) + "}"
 	}
 	t, ok := pattern(cond.Regex)
 	if !ok || v == "" && cond.What != plan.CondPath {

@@ -222,7 +222,7 @@ func (c *siteGen) alwaysIn(in *block, o *plan.Outcome) {
 		default:
 			c.l.Exact(h)
 		}
-		if ok && !h.Request.V && !h.Always.V && o.Kind == plan.Files {
+		if ok && !h.Request.V && !h.Always.V && o.Kind == plan.Files && o.Root != "" {
 			list = append(list, ch)
 		}
 	}
@@ -289,12 +289,10 @@ func (c *siteGen) upgrades() {
 		c.out.add("request_header -Upgrade")
 		return
 	}
-	m := c.name("upgrade")
 	set := c.block()
 	set.add("header Upgrade *")
 	no := c.block()
 	no.add("header_regexp Upgrade (?i)^websocket$")
 	set.nest(no, "not")
-	c.out.nest(set, "@"+m)
-	c.out.add("request_header @" + m + " -Upgrade")
+	c.out.add("request_header " + c.define("upgrade", set) + " -Upgrade")
 }

@@ -92,7 +92,11 @@ func (c *siteGen) reverseProxy(in *block, p *plan.Pool, set *model.Settings) {
 		b.comment("balancer " + p.Balancer.Name.V + ", " + source(p.Balancer.At))
 	}
 	g.directives(b)
-	in.place(c.share(p.Name, b))
+	if c.dry {
+		in.append(b, 0)
+		return
+	}
+	in.place(c.share(p.Name, 0, b))
 }
 
 // usable settles the members that Caddy can use: all of one scheme, for a handler
@@ -248,10 +252,10 @@ func (g *proxyGen) forRoutes(out *block, list []*plan.Member) {
 		}
 		own = distinct(own)
 		if len(own) == 0 {
-			out.add("error", "@"+matcher, "503")
+			out.add("error", matcher, "503")
 			continue
 		}
-		g.handler(out, "@"+matcher, own, "first", len(own))
+		g.handler(out, matcher, own, "first", len(own))
 	}
 }
 
@@ -285,30 +289,59 @@ func distinct(list []*plan.Member) []*plan.Member {
 // with the others, the spares and the standbys behind it: no policy of Caddy knows
 // members that are used last.
 func (g *proxyGen) spread(out *block, list, start []*plan.Member) {
-	const digits = "0123456789abcdef"
-	if len(start) > len(digits) {
-		start = start[:len(digits)]
+	if len(start) > len(hexDigits) {
+		start = start[:len(hexDigits)]
 	}
-	total := 0
-	for _, m := range start {
-		total += m.Weight
-	}
-	from, sum := 0, 0
+	shares := sixteenths(start)
+	from := 0
 	for i, m := range start {
-		sum += m.Weight
-		to := max(from+1, (sum*len(digits)+total/2)/total)
-		to = min(to, len(digits)-(len(start)-1-i))
 		matcher := ""
 		if i < len(start)-1 {
-			name := g.name(g.pool.Name + "_" + m.Name)
-			out.add("@"+name, "vars_regexp {http.request.uuid}", "^["+digits[from:to]+"]")
-			matcher = "@" + name
+			matcher = g.when(g.pool.Name+"_"+m.Name, "vars_regexp {http.request.uuid} ^["+digitClass(from, from+shares[i])+"]")
 		}
 		full := order(list, m)
 		g.handler(out, matcher, full, "first", len(full))
-		from = to
+		from += shares[i]
 	}
 	g.l.Approx("new sessions are spread at random, so that standbys and later sets stay behind the others", "lb_policy first", g.pool.Balancer.LBMethod)
+}
+
+const hexDigits = "0123456789abcdef"
+
+// sixteenths divides 16 by the weights, at least one for each.
+func sixteenths(list []*plan.Member) []int {
+	total, sum, done := 0, 0, 0
+	for _, m := range list {
+		total += m.Weight
+	}
+	out := make([]int, len(list))
+	for i, m := range list {
+		sum += m.Weight
+		to := max(done+1, (sum*16+total/2)/total)
+		to = min(to, 16-(len(list)-1-i))
+		out[i], done = to-done, to
+	}
+	return out
+}
+
+// digitClass writes some of the 16 digits for a class of an expression.
+func digitClass(from, to int) string {
+	var b strings.Builder
+	part := func(lo, hi int) {
+		if lo >= hi {
+			return
+		}
+		b.WriteByte(hexDigits[lo])
+		if hi-lo > 2 {
+			b.WriteByte('-')
+		}
+		if hi-lo > 1 {
+			b.WriteByte(hexDigits[hi-1])
+		}
+	}
+	part(from, min(to, 10))
+	part(max(from, 10), to)
+	return b.String()
 }
 
 // most upstreams that weights may make of a pool
@@ -380,12 +413,18 @@ func (g *proxyGen) handler(out *block, matcher string, list []*plan.Member, poli
 	for _, m := range list {
 		words = append(words, g.address(m))
 	}
-	in := g.block()
+	in, rest := g.block(), g.block()
 	if members > 1 {
 		in.add("lb_policy " + policy)
-		g.retries(in, members)
+		g.retries(rest, members)
 	}
-	g.common(in)
+	g.common(rest)
+	switch {
+	case g.dry:
+		in.append(rest, 0)
+	case !rest.empty():
+		in.place(g.share(g.pool.Name+"_options", 3, rest))
+	}
 	if in.empty() {
 		out.add(words...)
 	} else {
@@ -411,7 +450,7 @@ func (g *proxyGen) retries(in *block, members int) {
 		in.from(b.MaxAttempts.Place())
 	}
 	if b.Timeout.V > 0 {
-		in.add("lb_try_duration " + b.Timeout.V.String())
+		in.add("lb_try_duration " + seconds(b.Timeout.V))
 		in.from(b.Timeout.Place())
 	}
 	retry := g.members[0].Source.Retry
@@ -419,7 +458,7 @@ func (g *proxyGen) retries(in *block, members int) {
 	if d <= 0 {
 		d = time.Second // without any the failed member would be tried again at once
 	}
-	in.add("fail_duration " + d.String())
+	in.add("fail_duration " + seconds(d))
 	in.from(retry.Place())
 	if status := statusList(b.FailOnStatus.V); status != "" {
 		in.add("unhealthy_status " + status)
@@ -503,7 +542,7 @@ func (g *proxyGen) health(in *block) {
 	}
 	in.add("health_uri " + uri)
 	in.from(m.HCMethod.Place())
-	in.add("health_interval " + m.HCInterval.Or(30*time.Second).String())
+	in.add("health_interval " + seconds(m.HCInterval.Or(30*time.Second)))
 	in.from(m.HCInterval.Place())
 }
 
@@ -511,20 +550,20 @@ func (g *proxyGen) health(in *block) {
 func (g *proxyGen) transport(in *block) {
 	t := g.block()
 	m := g.members[0].Source
-	seconds := func(word string, d model.Duration) {
+	wait := func(word string, d model.Duration) {
 		if d.V > 0 {
-			t.add(word + " " + d.V.String())
+			t.add(word + " " + seconds(d.V))
 			t.from(d.Place())
 		}
 	}
-	seconds("dial_timeout", m.ConnTimeout)
-	seconds("read_timeout", g.timeout(m))
+	wait("dial_timeout", m.ConnTimeout)
+	wait("read_timeout", g.timeout(m))
 	switch {
 	case m.DisableReuse.V || m.EnableReuse.IsSet() && !m.EnableReuse.V:
 		t.add("keepalive off")
 		t.from(m.DisableReuse.Place())
 	case m.TTL.V > 0:
-		seconds("keepalive", m.TTL)
+		wait("keepalive", m.TTL)
 	}
 	if m.Max.V > 0 {
 		t.add(fmt.Sprint("max_conns_per_host ", m.Max.V))
@@ -543,6 +582,8 @@ func (g *proxyGen) transport(in *block) {
 // ProxyTimeout, else Timeout (mod_proxy.h, ap_proxy_connection_create).
 func (g *proxyGen) timeout(m *model.Member) model.Duration {
 	s := g.site.Server
+	g.l.Exact(s.ProxyTimeout)
+	g.l.Approx("it counts towards members only", "servers { timeouts { … } }", s.Timeout)
 	for _, d := range []model.Duration{m.Timeout, s.ProxyTimeout, s.Timeout} {
 		if d.IsWritten() {
 			return d

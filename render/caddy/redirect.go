@@ -127,8 +127,8 @@ func (c *siteGen) redirect(in *block, o *plan.Outcome) {
 		in.add("error * 503")
 	}
 	if o.Regex != nil {
-		name, t := c.name("redirect"), ""
 		t, ok := pattern(o.Regex.Regex)
+		name := c.expression(t)
 		to := template{src: o.Location, expr: name}
 		org, ok2 := to.parse(origin)
 		p, ok3 := to.parse(orWord(path, "/"))
@@ -138,8 +138,7 @@ func (c *siteGen) redirect(in *block, o *plan.Outcome) {
 			fail()
 			return
 		}
-		in.add("@"+name, "path_regexp", name, t)
-		in.add("rewrite", "@"+name, p)
+		in.add("rewrite", c.when("pattern", "path_regexp", name, t), p)
 		in.add("redir *", org, status)
 		in.from(r.At)
 		c.l.Exact(r)

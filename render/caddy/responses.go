@@ -13,17 +13,18 @@ import (
 // reverses writes ProxyPassReverse and its kin as changes of response headers.
 func (g *proxyGen) reverses(in *block) {
 	for _, r := range g.set.Reverses {
-		urls := g.realURLs(r.To.V)
-		find := "^(?:" + strings.Join(urls, "|") + ")"
-		to := g.public(r.From.V)
-		t, ok := pattern(find)
-		v, ok2 := quote(to)
-		switch {
-		case r.Interp.V && strings.Contains(r.To.V+r.From.V, "${"):
-			g.l.Drop("variables in it cannot be replaced", "header_down Location", r)
+		find, ours := g.realURLs(r.To.V)
+		if !ours {
+			continue // of another pool
+		}
+		if find == "" {
+			g.l.Exact(r) // no answer has such a URL
 			continue
-		case len(urls) == 0 || !ok || !ok2:
-			g.l.Drop("its URL leads to no member", "header_down Location", r)
+		}
+		t, ok := pattern("^" + find)
+		v, ok2 := quote(g.public(r.From.V))
+		if !ok || !ok2 || r.Interp.V && strings.Contains(r.To.V+r.From.V, "${") {
+			g.l.Drop("it cannot be written for Caddy", "header_down Location", r)
 			continue
 		}
 		in.add("header_down Location", t, v)
@@ -43,50 +44,63 @@ func (g *proxyGen) public(path string) string {
 	return path
 }
 
-// realURLs writes as expressions the URLs that members call themselves by.
-func (g *proxyGen) realURLs(url string) []string {
+// realURLs writes as an expression the URLs by which members call what is behind
+// the URL of a ProxyPassReverse; ours is false when it is about another pool. Names
+// of AJP members stand in no answer (proxy_util.c, ap_proxy_location_reverse_map).
+func (g *proxyGen) realURLs(url string) (find string, ours bool) {
 	scheme, rest, ok := strings.Cut(url, "://")
 	if !ok {
-		if strings.HasPrefix(url, "/") {
-			return []string{regexp.QuoteMeta(url)}
-		}
-		return nil
+		return regexp.QuoteMeta(url), strings.HasPrefix(url, "/")
 	}
 	name, path := rest, ""
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
 		name, path = rest[:i], rest[i:]
 	}
-	path = regexp.QuoteMeta(path)
-	lower := strings.ToLower(scheme)
-	if lower == "http" || lower == "https" {
-		return []string{lower + "://" + regexp.QuoteMeta(name) + optionalPort(lower, name) + path}
-	}
-	var out []string
-	for _, m := range g.members {
-		if lower == "balancer" && (g.pool.Balancer == nil || !strings.EqualFold(g.pool.Balancer.Name.V, name)) {
-			continue
+	switch scheme = strings.ToLower(scheme); scheme {
+	case "http", "https":
+		return scheme + "://" + regexp.QuoteMeta(name) + optionalPort(scheme, name) + regexp.QuoteMeta(path), true
+	case "balancer":
+		if g.pool.Balancer == nil || !strings.EqualFold(g.pool.Balancer.Name.V, name) {
+			return "", false
 		}
-		own := map[string]string{"h2": "https", "h2c": "http"}[m.Scheme]
-		if own == "" {
-			own = m.Scheme
+	default:
+		return "", true
+	}
+	var hosts []string
+	for _, m := range g.members {
+		if m.AJP {
+			continue
 		}
 		host := m.Address()
 		if m.Port == defaultPort(m.Scheme) {
-			host = m.Host
+			host = strings.TrimSuffix(host, ":"+strconv.Itoa(m.Port))
 		}
-		one := own + "://" + regexp.QuoteMeta(host) + optionalPort(own, host) + regexp.QuoteMeta(m.Path) + path
-		if lower == "balancer" {
-			one = own + "://" + regexp.QuoteMeta(host) + optionalPort(own, host) + path
-		}
-		if !slices.Contains(out, one) {
-			out = append(out, one)
+		host = regexp.QuoteMeta(host) + optionalPort(plainScheme(m.Scheme), host)
+		if !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
 		}
 	}
-	return out
+	if len(hosts) == 0 {
+		return "", true
+	}
+	text := hosts[0]
+	if len(hosts) > 1 {
+		text = "(?:" + strings.Join(hosts, "|") + ")"
+	}
+	return plainScheme(g.scheme()) + "://" + text + regexp.QuoteMeta(g.pool.Path+path), true
 }
 
+func plainScheme(s string) string {
+	switch s {
+	case "https", "h2":
+		return "https"
+	}
+	return "http"
+}
+
+// optionalPort allows the default port behind a name without one.
 func optionalPort(scheme, name string) string {
-	if strings.Contains(strings.TrimPrefix(name, "["), ":") {
+	if i := strings.LastIndexByte(name, ':'); i >= 0 && !strings.HasSuffix(name, "]") {
 		return ""
 	}
 	return "(?::" + strconv.Itoa(defaultPort(scheme)) + ")?"
@@ -157,7 +171,7 @@ func (c *siteGen) errorPages(in *block) {
 
 func (c *siteGen) errorPage(pages *block, d *model.ErrorDoc) {
 	doc := d.Document.V
-	m := c.name("error_" + itoa(d.Status.V))
+	m := "error_" + itoa(d.Status.V)
 	when := "@" + m + " expression `{http.error.status_code} == " + itoa(d.Status.V) + "`"
 	q, ok := quoteLiteral(strings.TrimPrefix(doc, `"`))
 	switch {

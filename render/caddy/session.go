@@ -39,7 +39,7 @@ func (c *siteGen) sessions() {
 		}
 		c.l.Exact(b.Sticky, b.StickySep, b.ScolonDelim)
 		for _, m := range p.Usable() {
-			if m.Route == "" || s.matchers[m.Route] != "" {
+			if m.Route == "" || s.matchers[m.Route] != "" || m.Down && m.Source.Redirect.V == "" && !b.NoFailover.V {
 				continue
 			}
 			t, ok := quoteLiteral(m.Route)
@@ -47,10 +47,7 @@ func (c *siteGen) sessions() {
 				c.l.Drop("the route cannot be written for Caddy", "", m.Source.Route)
 				continue
 			}
-			name := c.name("route_" + m.Route)
-			s.matchers[m.Route] = name
-			c.out.add("@"+name, "vars", s.variable, t)
-			c.out.from(m.Source.Route.Place())
+			s.matchers[m.Route] = c.when("route_"+m.Route, "vars", s.variable, t)
 		}
 	}
 }
@@ -95,6 +92,7 @@ func (c *siteGen) newSticky(p *plan.Pool) *sticky {
 		return nil
 	}
 	variable := "{" + c.name("route") + "}"
+	c.out.comment("the route of a session, of " + orWord(p.Sticky.Param, p.Sticky.Cookie) + "= in the URL, else of the cookie " + p.Sticky.Cookie)
 	m := c.block()
 	m.add(tilde(url), "$1")
 	m.add(tilde(has), "none")

@@ -205,7 +205,7 @@ func writable(n string) bool {
 
 // siteBody writes what a site does, apart from sockets and TLS.
 func (g *gen) siteBody(s *plan.Site) *body {
-	c := &siteGen{gen: g, site: s, out: g.block()}
+	c := &siteGen{gen: g, site: s, out: g.block(), names: map[string]bool{"odd": true}, matchers: map[string]string{}, exprs: map[string]string{}}
 	if s.TLS != nil && !c.onTLS() {
 		g.l.Closed("its socket speaks plain HTTP by the settings of the first virtual host there: everything is refused", "", s.TLS.Engine)
 		c.out.add("error * 403")
@@ -216,7 +216,7 @@ func (g *gen) siteBody(s *plan.Site) *body {
 	c.logs(in)
 	in.nest(c.out, "route")
 	c.errorPages(in)
-	return g.share("site_"+s.Name, in)
+	return g.share("site_"+s.Name, 0, in)
 }
 
 // onTLS reports whether all sockets of the site speak TLS.
