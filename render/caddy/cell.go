@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
+	"strconv"
 	"strings"
 
 	"clowder/parse/model"
@@ -81,8 +82,10 @@ func (c *siteGen) write() {
 	c.always(c.site.Server.Settings.Headers, nil)
 	c.early()
 	c.sessions()
-	for _, cell := range c.site.Cells {
-		c.cell(cell)
+	for i, cell := range c.site.Cells {
+		if !c.likeAround(cell, c.site.Cells[i+1:]) {
+			c.cell(cell)
+		}
 	}
 	c.server()
 	first := c.refuseOddPaths()
@@ -185,6 +188,28 @@ func (c *siteGen) cell(cell *plan.Cell) {
 	}
 	c.outcome(in, &cell.Outcome)
 	c.closeCell(cell, in)
+}
+
+// likeAround reports whether the cell around one, in the list of those behind it,
+// does the same.
+func (c *siteGen) likeAround(cell *plan.Cell, behind []*plan.Cell) bool {
+	for _, o := range behind {
+		if o.Holds(cell.Path) {
+			return c.cellText(cell) == c.cellText(o)
+		}
+	}
+	return false
+}
+
+func (c *siteGen) cellText(cell *plan.Cell) string {
+	var b strings.Builder
+	for _, br := range cell.Branches {
+		for _, p := range br.Patterns {
+			b.WriteString(strconv.Quote(p.Regex))
+		}
+		b.WriteString("\n" + c.dryText(br, &br.Outcome))
+	}
+	return b.String() + "\n" + c.dryText(nil, &cell.Outcome)
 }
 
 // closeCell puts the inside of a cell behind its matcher.

@@ -42,7 +42,7 @@ func (g *proxyGen) facts() {
 	if b.ForceRecovery.IsWritten() && !b.ForceRecovery.V {
 		g.l.Exact(b.ForceRecovery)
 	} else if len(g.members) > 1 {
-		const message = "when all members are down, httpd asks them again at once; Caddy answers 503 until fail_duration is over"
+		const message = "when all members are down, httpd asks them again at once; Caddy answers 503 until fail_duration is over; before 2.11 a request with a body that a member refuses is answered 502 and not sent to another"
 		g.l.Approx(message, "fail_duration", b.ForceRecovery)
 		if !b.ForceRecovery.IsWritten() {
 			g.l.Add(target.Note{Loss: target.Approximated, ID: "failover", Span: b.At.Head(), Fact: "balancer://" + b.Name.V, Message: message, Means: "fail_duration"})
