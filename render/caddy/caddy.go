@@ -80,7 +80,7 @@ func unused(names map[string]bool, base string) string {
 // share returns the body with that text, a new one at its first use. least is the
 // number of lines from which on a snippet is worth while.
 func (g *gen) share(base string, least int, b *block) *body {
-	key := b.key()
+	key := base + "\x00" + b.key()
 	if u := g.bodies[key]; u != nil {
 		return u
 	}

@@ -73,3 +73,21 @@ func TestNeverMoreOpen(t *testing.T) {
 		})
 	}
 }
+
+// tryConvert is convert for a text that may be broken.
+func tryConvert(t testing.TB, conf string) (string, bool) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "httpd.conf")
+	if err := os.WriteFile(file, []byte(conf), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r, err := parse.Load(parse.Options{Paths: []string{file}, Whole: true, HTTPD: "2.4"})
+	if err != nil || len(r.Broken) > 0 || len(r.Setup.FrontEnds) == 0 {
+		return "", false
+	}
+	res, err := Target.Render(r.Setup, target.Options{Provenance: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(res.Files[0].Data), true
+}
