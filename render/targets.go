@@ -3,6 +3,7 @@
 package render
 
 import (
+	"clowder/render/caddy"
 	"clowder/render/haproxy"
 	"clowder/render/httpd"
 	"clowder/render/jk"
@@ -20,6 +21,7 @@ var Targets = []target.Target{
 	jk.Target,
 	nginx.Target,
 	haproxy.Target,
+	caddy.Target,
 }
 
 // Find returns the target of that name.
