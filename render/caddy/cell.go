@@ -23,6 +23,7 @@ type siteGen struct {
 	matchers map[string]string // names of matchers by their text
 	exprs    map[string]string // names of expressions whose groups are used, by their text
 	routes   map[string]*sticky
+	upgraded bool // some pools take upgrades
 	dry      bool // what is written is only compared
 }
 
