@@ -390,3 +390,73 @@ func TestCaddyTLS(t *testing.T) {
 		t.Errorf("intern with a certificate: %d %s", status, body)
 	}
 }
+
+// TestCaddyUpgradeAndFiles: a WebSocket goes through where httpd lets it, files are
+// served without those that httpd hides, and redirects say what httpd says.
+func TestCaddyUpgradeAndFiles(t *testing.T) {
+	requireCaddy(t)
+	ws := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") == "" {
+			http.Error(w, "no upgrade asked for", http.StatusUpgradeRequired)
+			return
+		}
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Connection", "Upgrade")
+		w.WriteHeader(http.StatusSwitchingProtocols)
+	}))
+	defer ws.Close()
+	root := t.TempDir()
+	if err := os.Chmod(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"a b.txt": "page", ".htpasswd": "secret"} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	port := FreePorts(t, 1)[0]
+	address := ws.Listener.Addr().String()
+	conf := fmt.Sprintf(`Listen 127.0.0.1:%d
+ServerName www.example.org
+DocumentRoot %q
+<Directory %q>
+  Require all granted
+</Directory>
+RewriteEngine On
+RewriteRule ^/new/(.*)$ https://new.example.org/n/$1 [R=301,L]
+Redirect permanent /old http://other.example.org/place
+ProxyPass /ws ws://%s/
+ProxyPass /plain http://%s/
+`, port, root, root, address, address)
+	startCaddy(t, caddyfile(t, caddyHTTPDConf(t, conf)), port)
+	for _, c := range []struct {
+		path   string
+		status int
+		place  string
+	}{
+		{"/a%20b.txt", 200, ""}, {"/.htpasswd", 404, ""}, {"/%2ehtpasswd", 404, ""}, {"/", 404, ""},
+		{"/old", 301, "http://other.example.org/place"}, {"/old/x%20y?q=1", 301, "http://other.example.org/place/x%20y?q=1"}, {"/older", 404, ""},
+		{"/new/a%2Bb?q=1", 301, "https://new.example.org/n/a+b?q=1"},
+	} {
+		status, _, h := caddyAsk(t, port, "GET", c.path, "")
+		if status != c.status || h.Get("Location") != c.place {
+			t.Errorf("GET %s: %d %q, want %d %q", c.path, status, h.Get("Location"), c.status, c.place)
+		}
+	}
+	for path, want := range map[string]int{"/ws": 101, "/plain": 426} {
+		c, err := net.DialTimeout("tcp", fmt.Sprintf("127.0.0.1:%d", port), 5*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: www.example.org\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", path)
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.StatusCode != want {
+			t.Errorf("upgrade of %s: %d, want %d", path, res.StatusCode, want)
+		}
+		c.Close()
+	}
+}

@@ -154,6 +154,14 @@ func (g *gen) options() *block {
 	out.comment(strings.TrimSuffix("Made from "+f.At.Head().Short(), ":1") + " by clowder.")
 	out.nest(in)
 	g.l.Exact(f.Modules)
+	if len(g.plan.Listeners) == 0 && f.Main != nil {
+		g.l.Person("there is no Listen line: nothing of it was written", "", f.Main)
+	}
+	for _, vh := range f.VHosts {
+		if !slices.ContainsFunc(g.plan.Sites, func(s *plan.Site) bool { return s.Source == vh }) {
+			g.l.Person("no Listen line leads to this virtual host: nothing of it was written", "", vh)
+		}
+	}
 	if main := f.Main; main != nil && !slices.ContainsFunc(g.plan.Sites, func(s *plan.Site) bool { return s.Main }) {
 		g.l.Exact(main.ServerName, main.Aliases, main.DocRoot) // no request reaches it
 	}

@@ -23,8 +23,8 @@ type siteGen struct {
 	matchers map[string]string // names of matchers by their text
 	exprs    map[string]string // names of expressions whose groups are used, by their text
 	routes   map[string]*sticky
-	spreads  map[string]bool // pools whose members have matchers for new sessions
-	dry      bool            // what is written is only compared
+	upgraded bool // some pools take upgrades
+	dry      bool // what is written is only compared
 }
 
 // name makes an unused name.
@@ -107,6 +107,17 @@ func (c *siteGen) server() {
 	for _, d := range s.Settings.Extras {
 		if d.Files.V {
 			c.l.Exact(d) // what files they hide is not served, see plan.Outcome
+		}
+	}
+	used := map[*model.Section]bool{}
+	for _, o := range c.outcomes() {
+		for _, sec := range o.Sections {
+			used[sec] = true
+		}
+	}
+	for _, sec := range s.Sections {
+		if strings.HasPrefix(sec.Kind.V, "Proxy") && !used[sec] {
+			c.l.Exact(sec) // no request is sent to what it is about
 		}
 	}
 	c.passwords()

@@ -289,6 +289,7 @@ func (c *siteGen) upgrades() {
 		c.out.add("request_header -Upgrade")
 		return
 	}
+	c.upgraded = true
 	set := c.block()
 	set.add("header Upgrade *")
 	no := c.block()

@@ -87,6 +87,9 @@ func (c *siteGen) reverseProxy(in *block, p *plan.Pool, set *model.Settings) {
 		in.add("error * 503")
 		return
 	}
+	if c.upgraded && !p.Upgrade {
+		in.add("request_header -Upgrade")
+	}
 	b := c.block()
 	if p.Balancer != nil {
 		b.comment("balancer " + p.Balancer.Name.V + ", " + source(p.Balancer.At))
