@@ -199,8 +199,11 @@ func sameRules(a, b []rule) bool {
 
 // rule writes a rule with its condition behind another one.
 func (w *writer) rule(r rule, cond string) {
-	if cond = join(cond, r.cond); cond != "" {
+	switch cond = join(cond, r.cond); {
+	case cond != "":
 		cond = "if " + cond
+	case strings.HasPrefix(r.text, "http-request deny"):
+		cond = "if TRUE" // without a condition HAProxy warns that what follows is never reached
 	}
 	w.out.line(r.at, r.text, cond)
 }
@@ -240,10 +243,10 @@ func (w *writer) frontend(f *frontend) {
 	w.accounts(f)
 	if len(w.unknown) > 0 {
 		t.comment("something that may restrict requests is not understood")
-		t.line(w.unknown[0].Span, "http-request deny deny_status 403")
+		t.line(w.unknown[0].Span, "http-request deny deny_status 403 if TRUE")
 	}
 	w.connection(f)
-	if f.clean {
+	if f.clean || slices.ContainsFunc(f.spots, proxied) {
 		w.cleanPath(f)
 	}
 	if len(f.sites) > 1 {

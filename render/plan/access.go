@@ -41,6 +41,23 @@ func (a *Access) Closed() bool { return a.Free.Empty() && a.Auth.Empty() }
 // NeedsAuth reports whether somebody has to give a password.
 func (a *Access) NeedsAuth() bool { return !a.Auth.Empty() }
 
+// stricter returns the access of who gets in by both. The other one is of a section
+// at that place that applies to some of the requests only.
+func (a Access) stricter(b Access, at diag.Span) Access {
+	if b.Open() {
+		return a
+	}
+	both := a
+	both.Free = a.Free.And(b.Free)
+	both.Auth = a.Free.Or(a.Auth).And(b.Free.Or(b.Auth)).And(both.Free.Not())
+	if !b.Auth.Empty() || a.File != b.File && !a.Auth.Empty() {
+		both.Auth = Set{} // of two files of passwords neither says enough
+	}
+	both.Lost = append(slices.Clone(a.Lost), Lost{Fact: at, Message: "it restricts a part of what this mapping leads to; all of it is restricted so"})
+	both.Lost = append(both.Lost, b.Lost...)
+	return both
+}
+
 // Mark puts the account of the access rules into the ledger.
 func (a *Access) Mark(l *ledger.Ledger) {
 	l.Exact(a.Facts...)

@@ -161,6 +161,7 @@ type target struct {
 	pool      *Pool
 	rest, why string           // see [builder.pool]
 	sections  []*model.Section // Proxy sections that apply to it
+	partial   []*model.Section // those with access rules that may apply to a part of the URLs below it
 }
 
 // target returns what belongs to the target of a mapping.
@@ -172,6 +173,8 @@ func (c *cutter) target(url string) *target {
 		for _, sec := range c.proxies {
 			if proxied(sec, url) {
 				t.sections = append(t.sections, sec)
+			} else if sec.Settings.Access != nil && within(sec, url) {
+				t.partial = append(t.partial, sec)
 			}
 		}
 		c.targets[url] = t
@@ -356,18 +359,23 @@ func (c *cutter) mayMatch(regex, cell string) bool {
 	if !ok || strings.Contains(regex, "|") {
 		return true
 	}
-	end := strings.IndexAny(rest, `\.[]()*+?{}|^$`)
-	switch {
-	case end < 0:
-		end = len(rest)
-	case strings.IndexByte("*?{", rest[end]) >= 0:
-		end-- // the last letter may be absent
-	}
-	lit := rest[:max(end, 0)]
+	lit := rest[:max(literal(rest), 0)]
 	for _, p := range c.paths {
 		if len(p) > len(cell) && covers(cell, p) && strings.HasPrefix(lit, strings.TrimSuffix(p, "/")+"/") {
 			return false
 		}
 	}
 	return strings.HasPrefix(lit, cell) || strings.HasPrefix(cell, lit) || strings.TrimSuffix(cell, "/") == lit
+}
+
+// literal returns how long the plain letters at the start of an expression are.
+func literal(regex string) int {
+	end := strings.IndexAny(regex, `\.[]()*+?{}|^$`)
+	switch {
+	case end < 0:
+		return len(regex)
+	case strings.IndexByte("*?{", regex[end]) >= 0:
+		return end - 1 // the last letter may be absent
+	}
+	return end
 }

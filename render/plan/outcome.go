@@ -37,6 +37,9 @@ func (c *cutter) outcome(cell string, on []string) Outcome {
 	}
 	c.settings(&o)
 	o.Access = newAccess(o.Settings.Access)
+	for _, sec := range o.partial {
+		o.Access = o.Access.stricter(newAccess(sec.Settings.Access), sec.Settings.Access.At)
+	}
 	switch {
 	case inSection != nil:
 		if o.Mapping == nil || o.Mapping.Excludes() {
@@ -65,10 +68,12 @@ func hits(p string, regex bool, cell string, on []string) bool {
 func (c *cutter) settings(o *Outcome) {
 	merged := c.srv.Settings
 	if o.Mapping != nil && !o.Mapping.Excludes() {
-		for _, sec := range c.target(o.Mapping.Target.V).sections {
+		to := c.target(o.Mapping.Target.V)
+		for _, sec := range to.sections {
 			merged = sec.Settings.Over(&merged)
 			o.Sections = append(o.Sections, sec)
 		}
+		o.partial = to.partial
 	}
 	for _, sec := range o.Sections {
 		if strings.HasPrefix(sec.Kind.V, "Location") {
@@ -90,6 +95,27 @@ func proxied(sec *model.Section, url string) bool {
 		return err != nil || re.MatchString(url)
 	}
 	return strings.HasPrefix(strings.ToLower(url), strings.ToLower(p))
+}
+
+// within reports whether a Proxy section that does not apply to a target may apply
+// to URLs that begin with it.
+func within(sec *model.Section, url string) bool {
+	p := strings.ToLower(sec.Path.V)
+	url = strings.ToLower(url)
+	lit := p
+	switch {
+	case sec.Kind.V == "ProxyMatch":
+		rest, anchored := strings.CutPrefix(p, "^")
+		if !anchored || strings.Contains(p, "|") {
+			return true
+		}
+		lit = rest[:max(0, literal(rest))]
+	case isGlob(p):
+		lit = p[:strings.IndexAny(p, "*?[")]
+	default:
+		return len(p) > len(url) && strings.HasPrefix(p, url)
+	}
+	return strings.HasPrefix(lit, url) || strings.HasPrefix(url, lit)
 }
 
 // local settles what httpd does itself.
@@ -145,6 +171,9 @@ func (c *cutter) proxy(o *Outcome, of *model.Section) {
 		why = "variables in ProxyPass cannot be replaced there: the requests are refused"
 	case pool != nil && m.Enc.V != "":
 		o.Access.Lost = append(o.Access.Lost, Lost{Fact: m.Enc, Message: "it is compared with the path as it was decoded", Near: true})
+	}
+	if of != nil && of.Kind.V == "Location" && isGlob(of.Path.V) && why == "" {
+		why = "httpd takes the shell pattern of this Location for a regular expression when it maps the URL: the requests are refused; use LocationMatch"
 	}
 	if why != "" {
 		o.Kind, o.Status = Refuse, 503

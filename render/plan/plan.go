@@ -95,6 +95,8 @@ type Outcome struct {
 	Access   Access
 	Settings model.Settings   // merged: server, Proxy sections, Location sections
 	Sections []*model.Section // the sections that were merged
+
+	partial []*model.Section // Proxy sections that may apply to some of the requests only
 }
 
 // New lays out one front end of the setup. links are those of the whole setup
