@@ -23,6 +23,11 @@ func (w *writer) accessRules(s *spot) []rule {
 	if o.Kind == plan.Files || o.Kind == plan.Refuse {
 		return nil
 	}
+	if globbed(o) {
+		w.l.Approx("httpd takes the pattern of this Location for a plain path, so that nothing is proxied: the answer is 404", "", o.Mapping)
+		return []rule{{spotPlace(s), refusal(404), ""}}
+	}
+	shut = w.deeperProxies(s) || shut
 	refuse := rule{at: accessPlace(o), text: "http-request deny deny_status 403"}
 	if shut || o.Access.Free.Empty() {
 		return []rule{refuse}
@@ -172,4 +177,82 @@ func (w *writer) bodyLimits(s *spot) []rule {
 	}
 	w.l.Approx("it is compared with Content-Length: bodies without one are not bounded", "", last)
 	return []rule{{last.At, "http-request deny deny_status 413", "{ req.hdr_val(content-length) gt " + strconv.FormatUint(n, 10) + " }"}}
+}
+
+// globbed reports whether the mapping stands in a Location with * or ?: mod_proxy
+// compares the pattern itself with the path (alias_match).
+func globbed(o *plan.Outcome) bool {
+	return o.Mapping != nil && slices.ContainsFunc(o.Sections, func(sec *model.Section) bool {
+		return sec.Mapping == o.Mapping && sec.Kind.V == "Location" && strings.ContainsAny(sec.Path.V, "*?[")
+	})
+}
+
+// deeperProxies reports whether a Proxy section restricts some of the URLs that the
+// mapping leads to, but not all of them, and accounts for it: the mapping is closed.
+func (w *writer) deeperProxies(s *spot) bool {
+	o := s.out
+	if o.Kind != plan.Proxy || o.Mapping == nil {
+		return false
+	}
+	shut := false
+	for _, sec := range s.site.Server.Sections {
+		if !strings.HasPrefix(sec.Kind.V, "Proxy") || slices.Contains(o.Sections, sec) || !restricts(sec) || !mayHold(sec, o.Mapping.Target.V) {
+			continue
+		}
+		shut = true
+		message := "it is about some of the URLs that a mapping leads to: all of them are refused"
+		w.l.Closed(message, "http-request deny", sec.Settings.Access)
+		for _, d := range sec.Settings.Extras {
+			if d.Guard.V {
+				w.l.Closed(message, "http-request deny", d)
+			}
+		}
+	}
+	return shut
+}
+
+// restricts reports whether a section may refuse requests.
+func restricts(sec *model.Section) bool {
+	if slices.ContainsFunc(sec.Settings.Extras, func(d *model.Directive) bool { return d.Guard.V }) {
+		return true
+	}
+	a := sec.Settings.Access
+	if a == nil {
+		return false
+	}
+	if len(a.Deny) > 0 || a.Order.IsSet() && !slices.ContainsFunc(a.Allow, func(v model.String) bool { return strings.EqualFold(v.V, "all") }) {
+		return true
+	}
+	if a.Require == nil {
+		return false
+	}
+	granted := func(r *model.Require) bool {
+		return len(r.Args) == 2 && !r.Not.V && strings.EqualFold(r.Args[0].V, "all") && strings.EqualFold(r.Args[1].V, "granted")
+	}
+	return !granted(a.Require) && (len(a.Require.Children) != 1 || !granted(a.Require.Children[0]))
+}
+
+// mayHold reports whether the section may apply to a longer URL than the target:
+// what both say before their first special character must agree.
+func mayHold(sec *model.Section, target string) bool {
+	special := "*?["
+	p := sec.Path.V
+	if sec.Kind.V == "ProxyMatch" {
+		rest, anchored := strings.CutPrefix(p, "^")
+		if !anchored || strings.Contains(p, "|") {
+			return true
+		}
+		p, special = rest, `\.[]()*+?{}$`
+		if i := strings.IndexAny(p, "*?{"); i > 0 {
+			p = p[:i-1] // the letter before may be absent
+		}
+	}
+	lit := func(s, special string) string {
+		if i := strings.IndexAny(s, special); i >= 0 {
+			s = s[:i]
+		}
+		return strings.ToLower(s)
+	}
+	a, b := lit(p, special), lit(target, "$")
+	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a)
 }

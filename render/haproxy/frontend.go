@@ -32,7 +32,7 @@ type frontend struct {
 	spots  []*spot
 	hosts  map[*plan.Site]string // the condition for a site's names; "" for the default site
 
-	clean  bool // paths are compared, so they are decoded and cleaned first
+	clean  bool // paths are cleaned before they are compared or go to a member
 	at     bool // txn.at tells the spot
 	delExt bool // keys of certificates stand beside them
 	strict bool // IPv4 addresses let clients in
@@ -66,13 +66,7 @@ func (w *writer) frontends() {
 			}
 		}
 		f.at = len(f.spots) > 1
-		f.clean = f.at
-		for _, s := range f.spots {
-			f.clean = f.clean || s.out.Kind == plan.Redirect || s.out.Kind == plan.Proxy && rewrites(s.out)
-		}
-		for _, s := range f.sites {
-			f.clean = f.clean || len(s.Early) > 0
-		}
+		f.clean = f.at || f.spots[0].out.Kind == plan.Proxy || f.spots[0].out.Kind == plan.Redirect || len(f.sites[0].Early) > 0
 	}
 }
 
@@ -197,13 +191,18 @@ func sameRules(a, b []rule) bool {
 	return slices.EqualFunc(a, b, func(x, y rule) bool { return x.text == y.text && x.cond == y.cond })
 }
 
-// rule writes a rule with its condition behind another one.
+// rule writes a rule with its condition behind another one. Nothing comes after a
+// request rule that ends every request: HAProxy warns of such rules.
 func (w *writer) rule(r rule, cond string) {
-	switch cond = join(cond, r.cond); {
-	case cond != "":
+	request := strings.HasPrefix(r.text, "http-request ")
+	if w.final && request {
+		return
+	}
+	if cond = join(cond, r.cond); cond != "" {
 		cond = "if " + cond
-	case strings.HasPrefix(r.text, "http-request deny"):
-		cond = "if TRUE" // without a condition HAProxy warns that what follows is never reached
+	} else if request {
+		word, _, _ := strings.Cut(strings.TrimPrefix(r.text, "http-request "), " ")
+		w.final = word == "deny" || word == "return" || word == "redirect"
 	}
 	w.out.line(r.at, r.text, cond)
 }
@@ -234,7 +233,7 @@ func every(*spot) bool { return true }
 // frontend writes one.
 func (w *writer) frontend(f *frontend) {
 	t := w.out
-	w.current = f.name
+	w.current, w.final = f.name, false
 	t.section("frontend " + f.name)
 	for _, l := range f.listen {
 		w.l.Exact(l.Source)
@@ -243,26 +242,26 @@ func (w *writer) frontend(f *frontend) {
 	w.accounts(f)
 	if len(w.unknown) > 0 {
 		t.comment("something that may restrict requests is not understood")
-		t.line(w.unknown[0].Span, "http-request deny deny_status 403 if TRUE")
+		w.rule(rule{w.unknown[0].Span, "http-request deny deny_status 403", ""}, "")
 	}
-	w.connection(f)
-	if f.clean || slices.ContainsFunc(f.spots, proxied) {
+	w.trace(f)
+	if f.clean && !w.final {
 		w.cleanPath(f)
 	}
 	if len(f.sites) > 1 {
 		w.hostNames(f)
 	}
-	if f.at {
+	if f.at && !w.final {
 		w.place(f)
 	}
-	if f.sixToFour() {
+	if f.sixToFour() && !w.final {
 		t.comment("HAProxy takes a 6to4 address for the IPv4 address in it")
 		t.line(nowhere, "http-request deny deny_status 403 if { src 2002::/16 }")
 	}
 	w.clientCertificates(f)
 	w.earlyRules(f)
 	if slices.ContainsFunc(f.spots, func(s *spot) bool { return proxied(s) && len(s.out.Settings.Reverses) > 0 }) {
-		t.line(nowhere, "http-request set-var(txn.public) req.hdr(host)")
+		w.rule(rule{nowhere, "http-request set-var(txn.public) req.hdr(host)", ""}, "")
 	}
 	w.emit(f, "", w.accessRules, every)
 	w.emit(f, "", w.bodyLimits, every)
@@ -277,9 +276,8 @@ func (w *writer) frontend(f *frontend) {
 	w.routes(f)
 }
 
-// connection refuses what no rule below could be right about: a target that is no
-// path (CONNECT, OPTIONS *).
-func (w *writer) connection(f *frontend) {
+// trace refuses TRACE where TraceEnable is Off.
+func (w *writer) trace(f *frontend) {
 	for _, s := range f.sites {
 		switch strings.ToLower(s.Server.TraceEnable.V) {
 		case "off":
@@ -294,7 +292,7 @@ func (w *writer) connection(f *frontend) {
 	}
 	for _, s := range f.sites {
 		if strings.EqualFold(s.Server.TraceEnable.V, "off") {
-			w.out.line(s.Server.TraceEnable.Place(), "http-request deny deny_status 405 if METH_TRACE")
+			w.rule(rule{s.Server.TraceEnable.Place(), "http-request deny deny_status 405", "METH_TRACE"}, "")
 			break
 		}
 	}
@@ -333,7 +331,7 @@ func (w *writer) cleanPath(f *frontend) {
 
 // hostNames writes an ACL for the names of each site but the default one.
 func (w *writer) hostNames(f *frontend) {
-	w.out.line(nowhere, "http-request set-var(txn.host) req.hdr(host),host_only,rtrim(.)")
+	w.rule(rule{nowhere, "http-request set-var(txn.host) req.hdr(host),host_only,rtrim(.)", ""}, "")
 	for i, s := range f.sites {
 		if i == 0 {
 			f.hosts[s] = ""

@@ -131,6 +131,7 @@ type writer struct {
 	stats   map[string]*statsPage // by what they show
 	pages   []*statsPage
 	unknown []model.Unmapped
+	final   bool              // a rule that ends every request was written in it
 	current string            // the frontend that is written
 	lists   map[string]string // ACLs of addresses, by frontend and addresses
 }
