@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"clowder/parse"
+	"clowder/parse/diag"
 	"clowder/parse/model"
 	"clowder/parse/model/diff"
 
@@ -103,4 +104,28 @@ func lines(found []diff.Difference, dir string) string {
 		b.WriteString(strings.ReplaceAll(d.String(), dir+string(filepath.Separator), "") + "\n")
 	}
 	return filepath.ToSlash(b.String())
+}
+
+// TestHeldDirective: a directive that the model keeps as it stands is compared as
+// such, not once more as one that it does not hold; the two places differ by the
+// blanks before it.
+func TestHeldDirective(t *testing.T) {
+	setup := func(text string, guarded bool) *model.Setup {
+		f := diag.NewFile("httpd.conf", []byte("    "+text))
+		s := &model.Setup{FrontEnds: []*model.FrontEnd{{Main: &model.Server{}}}, Unmapped: []model.Unmapped{{Span: diag.At(f, 4, len(f.Data)), What: "Options"}}}
+		name, arg, _ := strings.Cut(text, " ")
+		d := &model.Directive{At: diag.At(f, 0, len(f.Data)), Name: model.Is(name, diag.Span{}), Args: []model.String{model.Is(arg, diag.At(f, 12, len(f.Data)))}}
+		if guarded {
+			d.Guard = model.Infer(true, diag.Span{})
+		}
+		s.FrontEnds[0].Main.Settings.Extras = []*model.Directive{d}
+		return s
+	}
+	if got := diff.Compare(setup("Options None", true), setup("options None", false), diff.Options{}); len(got) > 0 {
+		t.Errorf("alike: %v", got)
+	}
+	got := diff.Compare(setup("Options None", true), setup("Options All", true), diff.Options{})
+	if len(got) != 1 || got[0].String() != "Options: args None (httpd.conf:1) -> All (httpd.conf:1)" {
+		t.Errorf("%v", got)
+	}
 }

@@ -65,7 +65,7 @@ var modules = map[string]bool{"loadfile": true, "addmodule": true, "clearmodulel
 // looseOf lists what the model does not hold; the directives that it holds without
 // a field are not among it.
 func looseOf(s *model.Setup, part string) []*loose {
-	held := map[diag.Span]bool{}
+	held := map[place]bool{}
 	for _, f := range s.FrontEnds {
 		for _, srv := range append([]*model.Server{f.Main}, f.VHosts...) {
 			if srv == nil {
@@ -79,7 +79,7 @@ func looseOf(s *model.Setup, part string) []*loose {
 	}
 	var out []*loose
 	for _, u := range s.Unmapped {
-		if held[u.Span] || partOf(u.Span) != part || modules[strings.ToLower(u.What)] {
+		if held[placeOf(u.Span)] || partOf(u.Span) != part || modules[strings.ToLower(u.What)] {
 			continue
 		}
 		text := strings.ReplaceAll(strings.ReplaceAll(u.Span.Text(), "\\\r\n", " "), "\\\n", " ")
@@ -87,16 +87,28 @@ func looseOf(s *model.Setup, part string) []*loose {
 		if name, rest, _ := strings.Cut(text, " "); name == u.What || strings.HasPrefix(u.What, name+" ") {
 			text = rest
 		}
-		out = append(out, &loose{u.What, text, u.Span})
+		what, _, _ := strings.Cut(u.What, ", which ") // a remark, with a place
+		out = append(out, &loose{what, text, u.Span})
 	}
 	return out
 }
 
-func hold(held map[diag.Span]bool, list []*model.Directive) {
+func hold(held map[place]bool, list []*model.Directive) {
 	for _, d := range list {
-		held[d.At] = true
+		held[placeOf(d.At)] = true
 		hold(held, d.Children)
 	}
+}
+
+// place is where a line begins, without its indentation.
+type place struct {
+	file  *diag.File
+	start int32
+}
+
+func placeOf(at diag.Span) place {
+	text := at.Text()
+	return place{at.File, at.Start + int32(len(text)-len(strings.TrimLeft(text, " \t")))}
 }
 
 // partOf tells by the file whether something belongs to httpd or to Tomcat.
