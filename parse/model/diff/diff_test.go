@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -104,6 +105,28 @@ func lines(found []diff.Difference, dir string) string {
 		b.WriteString(strings.ReplaceAll(d.String(), dir+string(filepath.Separator), "") + "\n")
 	}
 	return filepath.ToSlash(b.String())
+}
+
+// TestWithoutField: a directive without a field in the model counts, be it held as it
+// stands or only listed; its secrets are not shown.
+func TestWithoutField(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"a.conf": "Options Indexes\nAuthLDAPBindPassword geheim1\nLoadFile x\n",
+		"b.conf": "AuthLDAPBindPassword geheim2\nOptions None\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := lines(diff.Compare(load(t, filepath.Join(dir, "a.conf")), load(t, filepath.Join(dir, "b.conf")), diff.Options{}), dir)
+	for _, want := range []string{`(?m)^Options(: args)? Indexes \(a.conf:1\) -> None \(b.conf:2\)$`,
+		`(?m)^AuthLDAPBindPassword(: args)? differs \(a.conf:2\) -> \(b.conf:1\)$`} {
+		if !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("no line %s in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "geheim") || strings.Count(got, "\n") != 2 {
+		t.Errorf("got\n%s", got)
+	}
 }
 
 // TestHeldDirective: a directive that the model keeps as it stands is compared as

@@ -65,7 +65,7 @@ var modules = map[string]bool{"loadfile": true, "addmodule": true, "clearmodulel
 // looseOf lists what the model does not hold; the directives that it holds without
 // a field are not among it.
 func looseOf(s *model.Setup, part string) []*loose {
-	held := map[place]bool{}
+	held := map[diag.Span]bool{}
 	for _, f := range s.FrontEnds {
 		for _, srv := range append([]*model.Server{f.Main}, f.VHosts...) {
 			if srv == nil {
@@ -79,7 +79,7 @@ func looseOf(s *model.Setup, part string) []*loose {
 	}
 	var out []*loose
 	for _, u := range s.Unmapped {
-		if held[placeOf(u.Span)] || partOf(u.Span) != part || modules[strings.ToLower(u.What)] {
+		if held[u.Span] || idle(u.What) || partOf(u.Span) != part || modules[strings.ToLower(u.What)] {
 			continue
 		}
 		text := strings.ReplaceAll(strings.ReplaceAll(u.Span.Text(), "\\\r\n", " "), "\\\n", " ")
@@ -87,28 +87,30 @@ func looseOf(s *model.Setup, part string) []*loose {
 		if name, rest, _ := strings.Cut(text, " "); name == u.What || strings.HasPrefix(u.What, name+" ") {
 			text = rest
 		}
-		what, _, _ := strings.Cut(u.What, ", which ") // a remark, with a place
-		out = append(out, &loose{what, text, u.Span})
+		out = append(out, &loose{u.What, text, u.Span})
 	}
 	return out
 }
 
-func hold(held map[place]bool, list []*model.Directive) {
+// idle reports whether what stands in a file has no effect in httpd: such things
+// are listed, and do not count.
+func idle(what string) bool {
+	return strings.Contains(what, ", which httpd ignores") || strings.Contains(what, ", which adds none")
+}
+
+func hold(held map[diag.Span]bool, list []*model.Directive) {
 	for _, d := range list {
-		held[placeOf(d.At)] = true
+		held[d.At], held[unindented(d.At)] = true, true
 		hold(held, d.Children)
 	}
 }
 
-// place is where a line begins, without its indentation.
-type place struct {
-	file  *diag.File
-	start int32
-}
-
-func placeOf(at diag.Span) place {
+// unindented is the place without the blanks before it, as things without a field are
+// listed.
+func unindented(at diag.Span) diag.Span {
 	text := at.Text()
-	return place{at.File, at.Start + int32(len(text)-len(strings.TrimLeft(text, " \t")))}
+	at.Start += int32(len(text) - len(strings.TrimLeft(text, " \t")))
+	return at
 }
 
 // partOf tells by the file whether something belongs to httpd or to Tomcat.
