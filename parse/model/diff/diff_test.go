@@ -4,10 +4,12 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"clowder/parse"
+	"clowder/parse/diag"
 	"clowder/parse/model"
 	"clowder/parse/model/diff"
 
@@ -103,4 +105,50 @@ func lines(found []diff.Difference, dir string) string {
 		b.WriteString(strings.ReplaceAll(d.String(), dir+string(filepath.Separator), "") + "\n")
 	}
 	return filepath.ToSlash(b.String())
+}
+
+// TestWithoutField: a directive without a field in the model counts, be it held as it
+// stands or only listed; its secrets are not shown.
+func TestWithoutField(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"a.conf": "Options Indexes\nAuthLDAPBindPassword geheim1\nLoadFile x\n",
+		"b.conf": "AuthLDAPBindPassword geheim2\nOptions None\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := lines(diff.Compare(load(t, filepath.Join(dir, "a.conf")), load(t, filepath.Join(dir, "b.conf")), diff.Options{}), dir)
+	for _, want := range []string{`(?m)^Options(: args)? Indexes \(a.conf:1\) -> None \(b.conf:2\)$`,
+		`(?m)^AuthLDAPBindPassword(: args)? differs \(a.conf:2\) -> \(b.conf:1\)$`} {
+		if !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("no line %s in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "geheim") || strings.Count(got, "\n") != 2 {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+// TestHeldDirective: a directive that the model keeps as it stands is compared as
+// such, not once more as one that it does not hold; the two places differ by the
+// blanks before it.
+func TestHeldDirective(t *testing.T) {
+	setup := func(text string, guarded bool) *model.Setup {
+		f := diag.NewFile("httpd.conf", []byte("    "+text))
+		s := &model.Setup{FrontEnds: []*model.FrontEnd{{Main: &model.Server{}}}, Unmapped: []model.Unmapped{{Span: diag.At(f, 4, len(f.Data)), What: "Options"}}}
+		name, arg, _ := strings.Cut(text, " ")
+		d := &model.Directive{At: diag.At(f, 0, len(f.Data)), Name: model.Is(name, diag.Span{}), Args: []model.String{model.Is(arg, diag.At(f, 12, len(f.Data)))}}
+		if guarded {
+			d.Guard = model.Infer(true, diag.Span{})
+		}
+		s.FrontEnds[0].Main.Settings.Extras = []*model.Directive{d}
+		return s
+	}
+	if got := diff.Compare(setup("Options None", true), setup("options None", false), diff.Options{}); len(got) > 0 {
+		t.Errorf("alike: %v", got)
+	}
+	got := diff.Compare(setup("Options None", true), setup("Options All", true), diff.Options{})
+	if len(got) != 1 || got[0].String() != "Options: args None (httpd.conf:1) -> All (httpd.conf:1)" {
+		t.Errorf("%v", got)
+	}
 }

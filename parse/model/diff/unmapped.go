@@ -100,9 +100,17 @@ func idle(what string) bool {
 
 func hold(held map[diag.Span]bool, list []*model.Directive) {
 	for _, d := range list {
-		held[d.At] = true
+		held[d.At], held[unindented(d.At)] = true, true
 		hold(held, d.Children)
 	}
+}
+
+// unindented is the place without the blanks before it, as things without a field are
+// listed.
+func unindented(at diag.Span) diag.Span {
+	text := at.Text()
+	at.Start += int32(len(text) - len(strings.TrimLeft(text, " \t")))
+	return at
 }
 
 // partOf tells by the file whether something belongs to httpd or to Tomcat.
