@@ -100,12 +100,16 @@ func TestNeverMoreOpen(t *testing.T) {
 	secure := httptest.NewTLSServer(m)
 	defer secure.Close()
 	ca, _ := caddyCertificate(t, "other.example.org")
+	folder := t.TempDir() // httpd does not start with one that holds no certificate
+	if data, err := os.ReadFile(ca); err != nil || os.WriteFile(filepath.Join(folder, "ca.pem"), data, 0o644) != nil {
+		t.Fatal(err)
+	}
 	for _, f := range archive.Files {
 		t.Run(f.Name, func(t *testing.T) {
 			ports := FreePorts(t, 1+len(frontServers))
 			conf := func(port int) string {
 				text := fmt.Sprintf("Listen 127.0.0.1:%d\nServerName www.example.org\n%sProxyPass / http://%s/\n", port, f.Data, m.address())
-				return strings.NewReplacer("@MEMBER@", m.address(), "@TLS@", secure.Listener.Addr().String(), "@CA@", ca).Replace(text)
+				return strings.NewReplacer("@MEMBER@", m.address(), "@TLS@", secure.Listener.Addr().String(), "@CA@", ca, "/nowhere", folder).Replace(text)
 			}
 			head := "DocumentRoot $ROOT\n"
 			for _, mod := range strings.Fields(closedModules) {

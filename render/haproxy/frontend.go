@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -99,11 +100,18 @@ func (w *writer) spots(f *frontend, s *plan.Site) {
 		}
 		add(&spot{site: s, out: &c.Outcome, conds: []string{within}, path: c.Path}, "")
 		for _, b := range slices.Backward(c.Branches) {
-			cond := within
+			cond, out := within, &b.Outcome
 			for _, p := range b.Patterns {
-				cond = join(cond, pathMatches(p.Regex))
+				if !backReference.MatchString(p.Regex) {
+					cond = join(cond, pathMatches(p.Regex))
+					continue
+				}
+				w.l.Closed("HAProxy's expressions have no back references: everything below "+c.Path+" is refused", "", p.Fact)
+				closed := *out
+				closed.Access = plan.Access{}
+				out = &closed
 			}
-			add(&spot{site: s, out: &b.Outcome, conds: []string{cond}, path: c.Path}, "")
+			add(&spot{site: s, out: out, conds: []string{cond}, path: c.Path}, "")
 		}
 	}
 	for i, e := range s.Early {
@@ -112,6 +120,9 @@ func (w *writer) spots(f *frontend, s *plan.Site) {
 		}
 	}
 }
+
+// backReference finds a reference to a group within an expression.
+var backReference = regexp.MustCompile(`\\[1-9]`)
 
 func join(a, b string) string { return strings.TrimSpace(a + " " + b) }
 
