@@ -100,6 +100,9 @@ func Check(in *Input, o Options) Result {
 	r := suppress(found, f, &o)
 	r.byPath(&o)
 	r.Findings = o.level(r.Findings)
+	for i := range r.Findings {
+		r.Findings[i].Message = diag.HidePasswords(r.Findings[i].Message)
+	}
 	r.Findings.Sort(in.Files)
 	return r
 }

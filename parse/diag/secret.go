@@ -10,10 +10,30 @@ import (
 // secretRequired is a flag.
 var secretValue = regexp.MustCompile(`(?i)\b([\w.-]*(?:secret|password|passwd|passphrase|keypass|keystorepass|truststorepass|encryptionkey|nonce))(\s*=\s*)("[^"]*"?|'[^']*'?|[^\s"'>]+)`)
 
+// urlPassword finds the password of a URL with user and password.
+var urlPassword = regexp.MustCompile(`://[^\s/@:"'<>]*:([^\s/@"'<>]+)@`)
+
+// HidePasswords puts stars in the place of the passwords of URLs
+// (http://user:password@host/).
+func HidePasswords(text string) string {
+	if !strings.Contains(text, "@") || !strings.Contains(text, "://") {
+		return text
+	}
+	var b strings.Builder
+	end := 0
+	for _, m := range urlPassword.FindAllStringSubmatchIndex(text, -1) {
+		b.WriteString(text[end:m[2]])
+		b.WriteString(strings.Repeat("*", m[3]-m[2]))
+		end = m[3]
+	}
+	return b.String() + text[end:]
+}
+
 // HideSecrets puts stars in the place of secrets in the text of a file. The text
 // keeps its length in bytes, so that places stay where they are. What comes from
 // a property (${name}) tells nothing and stays.
 func HideSecrets(text string) string {
+	text = HidePasswords(text)
 	low := strings.ToLower(text)
 	if !strings.Contains(low, "secret") && !strings.Contains(low, "pass") && !strings.Contains(low, "encryptionkey") && !strings.Contains(low, "nonce") {
 		return text

@@ -17,6 +17,8 @@ func TestHideSecrets(t *testing.T) {
 		`<Interceptor encryptionKey="00ff"/>`:                                 `<Interceptor encryptionKey="****"/>`,
 		`worker.s1.secret=abc`:                                                `worker.s1.secret=***`,
 		`<Connector secret="é"/>`:                                             `<Connector secret="**"/>`,
+		`ProxyPass / http://bob:hush@h:80/x@y`:                                `ProxyPass / http://bob:****@h:80/x@y`,
+		`ProxyPass / http://bob@h:80/a:b@c`:                                   `ProxyPass / http://bob@h:80/a:b@c`,
 		`ProxyPass "/secret" "http://h/secret"`:                               `ProxyPass "/secret" "http://h/secret"`,
 	} {
 		if got := HideSecrets(in); got != want {

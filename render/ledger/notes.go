@@ -134,7 +134,7 @@ func (w *walker) note(at diag.Span, area, field, fact string, neutral bool) {
 	if f.area != "" {
 		area = f.area
 	}
-	n := target.Note{Loss: f.loss, ID: area, Span: at, Fact: fact, Message: f.message, Means: f.means, Security: f.security}
+	n := target.Note{Loss: f.loss, ID: area, Span: trimIndent(at), Fact: fact, Message: f.message, Means: f.means, Security: f.security}
 	if f.loss >= target.Dropped {
 		n.Security = n.Security || f.loss == target.Dropped && guards[area]
 		if n.Message == "" {
@@ -256,4 +256,12 @@ func describeRequire(r *model.Require) string {
 		words = append(words, model.QuoteWord(a.V))
 	}
 	return strings.Join(words, " ")
+}
+
+// trimIndent moves the start of a place past the blanks of its line.
+func trimIndent(s diag.Span) diag.Span {
+	for s.Start < s.End && (s.File.Data[s.Start] == ' ' || s.File.Data[s.Start] == '\t') {
+		s.Start++
+	}
+	return s
 }
