@@ -4,6 +4,7 @@ package render
 
 import (
 	"clowder/render/caddy"
+	"clowder/render/envoy"
 	"clowder/render/haproxy"
 	"clowder/render/httpd"
 	"clowder/render/jk"
@@ -11,6 +12,7 @@ import (
 	"clowder/render/nginx"
 	"clowder/render/target"
 	"clowder/render/tomcat"
+	"clowder/render/traefik"
 )
 
 // Targets is the table of all targets, in the order of the help.
@@ -22,6 +24,8 @@ var Targets = []target.Target{
 	nginx.Target,
 	haproxy.Target,
 	caddy.Target,
+	traefik.Target,
+	envoy.Target,
 }
 
 // Find returns the target of that name.

@@ -1,0 +1,165 @@
+// Package envoy_test decodes what clowder writes for Envoy strictly into Envoy's own
+// messages and validates them. It is a module of its own, so that Envoy's API is no
+// dependency of clowder.
+package envoy_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"clowder/parse"
+	"clowder/render"
+	"clowder/render/target"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stream/v3"
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/aggregate/v3"
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// convert writes a setup for Envoy, as JSON.
+func convert(t *testing.T, path string) []byte {
+	t.Helper()
+	r, err := parse.Load(parse.Options{Paths: []string{path}, Whole: true, HTTPD: "2.4", Config: "none"})
+	if err != nil || len(r.Broken) > 0 {
+		return nil
+	}
+	tg, _ := render.Find("envoy")
+	res, err := tg.Render(r.Setup, target.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.Files) == 0 {
+		return nil
+	}
+	var tree any
+	if err := yaml.Unmarshal(res.Files[0].Data, &tree); err != nil {
+		t.Errorf("%s: %v", path, err)
+		return nil
+	}
+	data, err := json.Marshal(tree)
+	if err != nil {
+		t.Errorf("%s: %v", path, err)
+		return nil
+	}
+	return data
+}
+
+// TestDecodes: every output is a bootstrap of known fields only that Envoy's own
+// rules find valid, each message inside an Any as well, each expression is RE2, and
+// each cluster that a route names exists.
+func TestDecodes(t *testing.T) {
+	root := filepath.Join("..", "..", "..", "testdata")
+	paths := []string{filepath.Join(root, "convert")}
+	for _, pattern := range []string{"seed/*"} {
+		list, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, list...)
+	}
+	decoded := 0
+	for _, p := range append(paths, tableCases(t, root)...) {
+		data := convert(t, p)
+		if data == nil {
+			continue
+		}
+		decoded++
+		var b bootstrapv3.Bootstrap
+		if err := (protojson.UnmarshalOptions{DiscardUnknown: false}).Unmarshal(data, &b); err != nil {
+			t.Errorf("%s: %v\n%s", p, err, data)
+			continue
+		}
+		valid(t, p, &b)
+		names := map[string]bool{}
+		for _, c := range b.GetStaticResources().GetClusters() {
+			names[c.GetName()] = true
+		}
+		for _, m := range regexp.MustCompile(`"cluster":"([^"]+)"`).FindAllStringSubmatch(string(data), -1) {
+			if !names[m[1]] {
+				t.Errorf("%s: no cluster %s", p, m[1])
+			}
+		}
+		for _, m := range regexp.MustCompile(`"regex":("(?:[^"\\]|\\.)*")`).FindAllStringSubmatch(string(data), -1) {
+			var re string
+			if err := json.Unmarshal([]byte(m[1]), &re); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := regexp.Compile(re); err != nil {
+				t.Errorf("%s: %v", p, err)
+			}
+		}
+	}
+	if decoded < 30 {
+		t.Errorf("only %d setups were decoded", decoded)
+	}
+}
+
+// valid runs Validate on a message and on those inside of its Anys.
+func valid(t *testing.T, path string, m proto.Message) {
+	t.Helper()
+	if v, ok := m.(interface{ ValidateAll() error }); ok {
+		if err := v.ValidateAll(); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	var walk func(protoreflect.Message)
+	walk = func(r protoreflect.Message) {
+		if a, ok := r.Interface().(*anypb.Any); ok {
+			inner, err := a.UnmarshalNew()
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+				return
+			}
+			valid(t, path, inner)
+			return
+		}
+		r.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+			switch {
+			case f.IsMap() && f.MapValue().Message() != nil:
+				v.Map().Range(func(_ protoreflect.MapKey, e protoreflect.Value) bool { walk(e.Message()); return true })
+			case f.IsList() && f.Message() != nil:
+				for i := range v.List().Len() {
+					walk(v.List().Get(i).Message())
+				}
+			case !f.IsMap() && !f.IsList() && f.Message() != nil:
+				walk(v.Message())
+			}
+			return true
+		})
+	}
+	walk(m.ProtoReflect())
+}
+
+// tableCases writes the small configurations of the table that all targets share.
+func tableCases(t *testing.T, root string) []string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, "..", "render", "caddy", "testdata", "closed.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, part := range regexp.MustCompile(`(?m)^-- [\w-]+ --\n`).Split(string(data), -1)[1:] {
+		file := filepath.Join(t.TempDir(), "httpd.conf")
+		text := "Listen 80\nServerName www.example.org\n" + strings.NewReplacer("@MEMBER@", "127.0.0.1:1", "@TLS@", "127.0.0.1:2", "@CA@", "/ca.pem").Replace(part) + "ProxyPass / http://127.0.0.1:1/\n"
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, file)
+	}
+	return out
+}

@@ -1,0 +1,151 @@
+package envoy
+
+import (
+	"strings"
+
+	"clowder/render/plan"
+)
+
+// headers carries header rules without conditions.
+func headers(w *writer, route obj, o *plan.Outcome) {
+	for _, r := range o.Settings.Headers {
+		kind := "response"
+		if r.Request.V {
+			kind = "request"
+		}
+		plain := strings.ReplaceAll(r.Value.V, "%%", "")
+		mode := map[string]string{"set": "OVERWRITE_IF_EXISTS_OR_ADD", "add": "APPEND_IF_EXISTS_OR_ADD", "append": "APPEND_IF_EXISTS_OR_ADD", "setifempty": "ADD_IF_ABSENT"}[r.Action.V]
+		name := strings.ToLower(r.Name.V)
+		if r.Cond.V != "" || strings.Contains(plain, "%") || mode == "" && r.Action.V != "unset" || name == "host" || strings.HasPrefix(name, ":") || strings.ContainsFunc(r.Value.V, control) {
+			continue // dropped
+		}
+		if r.Action.V == "unset" {
+			key := kind + "_headers_to_remove"
+			route[key] = append(list(route[key]), r.Name.V)
+		} else {
+			key := kind + "_headers_to_add"
+			route[key] = append(list(route[key]), obj{"header": obj{"key": r.Name.V, "value": r.Value.V}, "append_action": mode, "keep_empty_value": true})
+		}
+		if r.Request.V || r.Always.V {
+			w.l.Exact(r)
+		} else {
+			w.l.Approx("it is done for answers of every status", "", r)
+		}
+	}
+}
+
+func control(r rune) bool { return r < 0x20 || r == 0x7F }
+
+// early writes a rewrite rule that comes before the mappings. One that cannot be
+// said refuses what its pattern is about, when it would change where a request goes.
+func (w *writer) early(e *plan.Early) []any {
+	if e.Kind == plan.EarlyOther && e.Target == "-" {
+		return nil // dropped: it sets variables
+	}
+	match, exact := w.earlyMatch(e)
+	route := obj{"match": match}
+	switch {
+	case e.Kind == plan.EarlyRefuse:
+		if exact {
+			w.l.Exact(e.Source)
+		} else {
+			w.l.Approx("a condition could not be said: more is refused", "", e.Source)
+		}
+		status := e.Status
+		if status < 400 || status > 599 {
+			status = 403
+		}
+		route["direct_response"] = obj{"status": status}
+		return []any{route}
+	case e.Kind == plan.EarlyRedirect && exact:
+		if to := earlyRedirect(e); to != nil {
+			w.l.Exact(e.Source)
+			route["redirect"] = to
+			return []any{route}
+		}
+	}
+	w.l.Drop("Envoy has no such rule: what its pattern matches is refused", "a route of its own", e.Source)
+	route["direct_response"] = obj{"status": 403}
+	return []any{route}
+}
+
+// earlyMatch writes the condition of a rewrite rule; exact is false when something
+// of it had to be left out, so that it matches more.
+func (w *writer) earlyMatch(e *plan.Early) (match obj, exact bool) {
+	match, exact = obj{"prefix": "/"}, !e.Unknown
+	switch {
+	case e.Path.Always:
+	case e.Path.RE2 && !e.Path.Not:
+		match = obj{"safe_regex": obj{"regex": whole(e.Path.Regex)}}
+	default:
+		exact = false
+	}
+	var all []any
+	for _, c := range e.Conds {
+		name := ""
+		switch c.What {
+		case plan.CondHost:
+			name = ":authority"
+		case plan.CondHeader:
+			name = c.Name
+		case plan.CondMethod:
+			name = ":method"
+		}
+		if c.Or || !c.RE2 || name == "" {
+			exact = false
+			continue
+		}
+		h := obj{"name": name, "string_match": obj{"safe_regex": obj{"regex": whole(c.Regex)}}}
+		if c.Not {
+			h["invert_match"] = true
+		}
+		all = append(all, h)
+	}
+	if all != nil {
+		match["headers"] = all
+	}
+	return match, exact
+}
+
+// earlyRedirect is the redirect of a rule, nil when Envoy cannot say its target.
+func earlyRedirect(e *plan.Early) obj {
+	code, known := redirectCodes[e.Status]
+	target := e.Target
+	if !known {
+		return nil
+	}
+	keep := strings.HasSuffix(target, "%{REQUEST_URI}")
+	target = strings.TrimSuffix(target, "%{REQUEST_URI}")
+	own := false
+	for _, host := range []string{"%{HTTP_HOST}", "%{SERVER_NAME}"} {
+		if strings.Contains(target, "://"+host) {
+			own, target = true, strings.Replace(target, host, "own.invalid", 1)
+		}
+	}
+	if keep {
+		target += "/"
+	}
+	to, ok := location(target)
+	if !ok {
+		return nil
+	}
+	if own {
+		delete(to, "host_redirect")
+	}
+	to["response_code"] = code
+	path, _ := to["path_redirect"].(string)
+	switch {
+	case keep && path == "/":
+		delete(to, "path_redirect")
+	case keep:
+		return nil
+	case groupRef.MatchString(path):
+		re := e.Path.Regex
+		if !e.Path.RE2 {
+			return nil
+		}
+		delete(to, "path_redirect")
+		to["regex_rewrite"] = obj{"pattern": obj{"regex": "(?s)^.*?(?:" + re + ").*$"}, "substitution": groupRef.ReplaceAllString(strings.ReplaceAll(path, `\`, `\\`), `\$1`)}
+	}
+	return to
+}

@@ -1,0 +1,123 @@
+package envoy
+
+import (
+	"strings"
+
+	"clowder/parse/model"
+	"clowder/render/plan"
+)
+
+var protocolNames = []struct{ httpd, envoy string }{{"tlsv1", "TLSv1_0"}, {"tlsv1.1", "TLSv1_1"}, {"tlsv1.2", "TLSv1_2"}, {"tlsv1.3", "TLSv1_3"}}
+
+// serverTLS is TLS towards clients.
+func (w *writer) serverTLS(s *plan.Site) obj {
+	t := s.TLS
+	common := obj{"tls_params": w.protocols(t), "alpn_protocols": []any{"http/1.1"}}
+	if t.CertFile.V == "" {
+		w.l.Person("no certificate is written: name one", "tls_certificates", t.Engine)
+	}
+	cert := t.CertFile.Or("/nonexistent/certificate.pem")
+	common["tls_certificates"] = []any{obj{"certificate_chain": obj{"filename": cert}, "private_key": obj{"filename": t.KeyFile.Or(cert)}}}
+	w.l.Exact(t.Engine, t.CertFile, t.KeyFile)
+	if t.ChainFile.IsWritten() {
+		w.l.Person("put the chain behind the certificate in one file", "", t.ChainFile)
+	}
+	w.l.Approx("Envoy's own list of ciphers is used", "tls_params.cipher_suites", t.CipherSuite, t.CipherOrder)
+	ctx := obj{"common_tls_context": common}
+	switch verify := strings.ToLower(t.VerifyClient.V); verify {
+	case "", "none":
+	default:
+		validation := obj{}
+		if t.CAFile.V != "" {
+			validation["trusted_ca"] = obj{"filename": t.CAFile.V}
+			w.l.Exact(t.CAFile)
+		} else {
+			w.l.Closed("Envoy takes a file of authorities, and none is written: only the server's own certificate is good", "validation_context", t.CAPath)
+			validation["trusted_ca"] = obj{"filename": cert}
+		}
+		if t.CARevocation.V != "" {
+			validation["crl"] = obj{"filename": t.CARevocation.V}
+			w.l.Exact(t.CARevocation)
+		}
+		if t.VerifyDepth.IsWritten() {
+			validation["max_verify_depth"] = t.VerifyDepth.V
+			w.l.Exact(t.VerifyDepth)
+		}
+		common["validation_context"] = validation
+		ctx["require_client_certificate"] = verify == "require"
+		if verify == "optional_no_ca" {
+			w.l.Approx("a certificate that is sent has to be good", "", t.VerifyClient)
+		} else {
+			w.l.Exact(t.VerifyClient)
+		}
+	}
+	return obj{"name": "envoy.transport_sockets.tls", "typed_config": typed("extensions.transport_sockets.tls.v3.DownstreamTlsContext", ctx)}
+}
+
+// protocols carries SSLProtocol; without it TLS 1.2 is the oldest.
+func (w *writer) protocols(t *model.TLS) obj {
+	on := map[string]bool{}
+	words := strings.Fields(strings.ToLower(t.Protocol.Or("all -tlsv1 -tlsv1.1")))
+	for i, word := range words {
+		name, plain := strings.TrimLeft(word, "+-"), strings.TrimLeft(word, "+-") == word
+		if plain && i == 0 {
+			clear(on)
+		}
+		for _, p := range protocolNames {
+			if name == p.httpd || name == "all" {
+				on[p.httpd] = !strings.HasPrefix(word, "-")
+			}
+		}
+	}
+	out := obj{}
+	for _, p := range protocolNames {
+		if on[p.httpd] {
+			if out["tls_minimum_protocol_version"] == nil {
+				out["tls_minimum_protocol_version"] = p.envoy
+			}
+			out["tls_maximum_protocol_version"] = p.envoy
+		}
+	}
+	if len(out) == 0 {
+		out["tls_minimum_protocol_version"] = "TLSv1_3"
+	}
+	w.l.Exact(t.Protocol)
+	return out
+}
+
+// clientTLS is TLS towards members; httpd's default is to verify nothing.
+func (w *writer) clientTLS(c obj, p *plan.Pool, members []*plan.Member) {
+	if members[0].Scheme != "https" && members[0].Scheme != "h2" {
+		return
+	}
+	common := obj{}
+	t := p.TLS
+	if t != nil {
+		w.l.Exact(t.ProxyEngine)
+		if v := strings.ToLower(t.ProxyVerify.V); v != "" && v != "none" {
+			validation := obj{}
+			if t.ProxyCAFile.V != "" {
+				validation["trusted_ca"] = obj{"filename": t.ProxyCAFile.V}
+			} else {
+				validation["trusted_ca"] = obj{"filename": "/etc/ssl/certs/ca-certificates.crt"}
+				w.l.Person("name the file of authorities that sign the members' certificates", "validation_context.trusted_ca", t.ProxyVerify)
+			}
+			if !t.ProxyPeerName.IsWritten() || t.ProxyPeerName.V {
+				var names []any
+				for _, m := range members {
+					names = append(names, obj{"san_type": "DNS", "matcher": obj{"exact": m.Host}}, obj{"san_type": "IP_ADDRESS", "matcher": obj{"exact": m.Host}})
+				}
+				validation["match_typed_subject_alt_names"] = names
+			}
+			common["validation_context"] = validation
+			w.l.Exact(t.ProxyVerify, t.ProxyCAFile, t.ProxyPeerName)
+		} else {
+			w.l.Exact(t.ProxyVerify)
+		}
+	}
+	ctx := obj{"common_tls_context": common}
+	if len(members) == 1 {
+		ctx["sni"] = members[0].Host
+	}
+	c["transport_socket"] = obj{"name": "envoy.transport_sockets.tls", "typed_config": typed("extensions.transport_sockets.tls.v3.UpstreamTlsContext", ctx)}
+}

@@ -1,0 +1,214 @@
+package traefik
+
+import (
+	"regexp"
+	"strings"
+
+	"clowder/parse/model"
+	"clowder/render/plan"
+)
+
+// headers carries header rules without conditions that set or remove one value.
+func (w *writer) headers(o *plan.Outcome) []string {
+	h := &headers{CustomRequestHeaders: map[string]string{}, CustomResponseHeaders: map[string]string{}}
+	for _, r := range o.Settings.Headers {
+		into := h.CustomResponseHeaders
+		if r.Request.V {
+			into = h.CustomRequestHeaders
+		}
+		value := r.Value.V
+		switch {
+		case r.Cond.V != "" || strings.Contains(strings.ReplaceAll(value, "%%", ""), "%"):
+			continue // dropped: no conditions, no variables
+		case r.Action.V == "unset":
+			value = ""
+		case r.Action.V != "set":
+			continue
+		case value == "":
+			continue // Traefik would remove the header
+		}
+		into[r.Name.V] = strings.ReplaceAll(value, "%%", "%")
+		if r.Request.V || r.Always.V {
+			w.l.Exact(r)
+		} else {
+			w.l.Approx("it is done for answers of every status", "", r)
+		}
+	}
+	if len(h.CustomRequestHeaders)+len(h.CustomResponseHeaders) == 0 {
+		return nil
+	}
+	return []string{w.middleware("headers", &middleware{Headers: h})}
+}
+
+// tls adds the certificate of a site.
+func (w *writer) tls(s *plan.Site) {
+	t := s.TLS
+	if t == nil {
+		return
+	}
+	if w.dynamic.TLS == nil {
+		w.dynamic.TLS = &tlsPart{Options: map[string]*tlsOption{}}
+	}
+	key := t.KeyFile.Or(t.CertFile.V)
+	if t.CertFile.V == "" {
+		w.l.Person("no certificate is written: Traefik uses one of its own making", "tls.certificates", t.Engine)
+	} else {
+		w.dynamic.TLS.Certificates = append(w.dynamic.TLS.Certificates, certificate{t.CertFile.V, key})
+	}
+	if t.ChainFile.IsWritten() {
+		w.l.Person("put the chain behind the certificate in one file", "", t.ChainFile)
+	}
+	w.l.Exact(t.Engine, t.CertFile, t.KeyFile)
+	opt := &tlsOption{MinVersion: "VersionTLS12"}
+	w.protocols(t, opt)
+	w.l.Approx("Go's own list of ciphers without known weaknesses is used", "tls.options.cipherSuites", t.CipherSuite, t.CipherOrder)
+	w.clients(t, opt)
+	w.dynamic.TLS.Options[s.Name] = opt
+}
+
+// protocols carries SSLProtocol; TLS 1.2 is the least in any case.
+func (w *writer) protocols(t *model.TLS, opt *tlsOption) {
+	on := map[string]bool{}
+	for word := range strings.FieldsSeq(strings.ToLower(t.Protocol.Or("all"))) {
+		name := strings.TrimLeft(word, "+-")
+		for _, v := range []string{"tlsv1.2", "tlsv1.3"} {
+			if name == v || name == "all" {
+				on[v] = !strings.HasPrefix(word, "-")
+			}
+		}
+	}
+	w.l.Approx("TLS 1.2 is the oldest that is spoken", "tls.options.minVersion", t.Protocol)
+	switch {
+	case on["tlsv1.3"] && !on["tlsv1.2"]:
+		opt.MinVersion = "VersionTLS13"
+	case on["tlsv1.2"] && !on["tlsv1.3"]:
+		opt.MaxVersion = "VersionTLS12"
+	}
+}
+
+// clients carries certificates of clients.
+func (w *writer) clients(t *model.TLS, opt *tlsOption) {
+	kind := ""
+	switch strings.ToLower(t.VerifyClient.V) {
+	case "", "none":
+		return
+	case "optional":
+		kind = "VerifyClientCertIfGiven"
+	case "optional_no_ca":
+		kind = "RequestClientCert"
+	default:
+		kind = "RequireAndVerifyClientCert"
+	}
+	if t.CAFile.V == "" {
+		w.l.Closed("Traefik takes a file of authorities, and none is written: no client's certificate is good", "tls.options.clientAuth.caFiles", t.VerifyClient, t.CAPath)
+		opt.ClientAuth = &clientAuth{[]string{t.CertFile.V}, "RequireAndVerifyClientCert"}
+		return
+	}
+	opt.ClientAuth = &clientAuth{[]string{t.CAFile.V}, kind}
+	w.l.Exact(t.VerifyClient, t.CAFile)
+	w.l.Approx("the length of the chain is not bounded", "", t.VerifyDepth)
+}
+
+func (w *writer) tlsOptions(s *plan.Site) string { return s.Name }
+
+// early writes a rewrite rule that comes before the mappings. One that cannot be
+// said refuses what its pattern is about, when it would change where a request goes.
+func (w *writer) early(s *plan.Site, host string, e *plan.Early) {
+	if e.Kind == plan.EarlyOther && e.Target == "-" {
+		return // dropped: it sets variables
+	}
+	rule, exact := w.earlyRule(host, e)
+	refuse := func(why string) {
+		w.l.Drop(why+": what its pattern matches is refused", "a router of its own", e.Source)
+		w.router(s, rule, []string{w.deny()}, "")
+	}
+	switch {
+	case e.Kind == plan.EarlyRefuse:
+		if exact && e.Status == 403 {
+			w.l.Exact(e.Source)
+		} else {
+			w.l.Approx("it answers 403, and refuses more where a condition could not be said", "", e.Source)
+		}
+		w.router(s, rule, []string{w.deny()}, "")
+	case e.Kind == plan.EarlyRedirect && exact:
+		m := w.earlyRedirect(e)
+		if m == "" {
+			refuse("Traefik's replacements cannot say the target")
+			return
+		}
+		w.router(s, rule, []string{m}, "")
+	default:
+		refuse("it has no counterpart in Traefik")
+	}
+}
+
+// earlyRule writes the condition of a rewrite rule; exact is false when something
+// of it had to be left out, so that it matches more.
+func (w *writer) earlyRule(host string, e *plan.Early) (rule string, exact bool) {
+	rule, exact = host, !e.Unknown
+	add := func(t plan.Test, cond string) {
+		if t.Not {
+			cond = "!" + cond
+		}
+		rule = both(rule, cond)
+	}
+	switch {
+	case e.Path.Always:
+	case e.Path.RE2:
+		add(e.Path, "PathRegexp("+quote(e.Path.Regex)+")")
+	default:
+		exact = false
+	}
+	for _, c := range e.Conds {
+		if c.Or || !c.RE2 {
+			exact = false
+			continue
+		}
+		switch c.What {
+		case plan.CondHost:
+			add(c.Test, "HostRegexp("+quote(c.Regex)+")")
+		case plan.CondPath:
+			add(c.Test, "PathRegexp("+quote(c.Regex)+")")
+		case plan.CondHeader:
+			add(c.Test, "HeaderRegexp("+quote(c.Name)+", "+quote(c.Regex)+")")
+		default:
+			exact = false
+		}
+	}
+	return both(rule, "PathPrefix(`/`)"), exact
+}
+
+var variable = regexp.MustCompile(`%\{(HTTP_HOST|SERVER_NAME|REQUEST_URI)\}`)
+
+// earlyRedirect returns the middleware of a redirecting rule, "" when the target
+// holds something that Traefik does not know.
+func (w *writer) earlyRedirect(e *plan.Early) string {
+	to := e.Target
+	re, anchored := strings.CutPrefix(strings.TrimSuffix(e.Path.Regex, "$"), "^")
+	if !anchored && !e.Path.Always {
+		return ""
+	}
+	if e.Path.Always {
+		re = "/?(.*)"
+	}
+	// Groups: 1 host with port, 2 path and query, then those of the pattern.
+	full := "^https?://([^/]+)" + "(?:" + re + ")(?:\\?.*)?$"
+	if strings.Contains(to, "%{REQUEST_URI}") {
+		if groupRef.MatchString(to) {
+			return ""
+		}
+		full = "^https?://([^/]+)(/.*)$"
+	}
+	to = groupRef.ReplaceAllStringFunc(strings.ReplaceAll(to, "${", ""), func(m string) string { return "${" + string(m[1]+1) + "}" })
+	to = variable.ReplaceAllStringFunc(to, func(m string) string {
+		if m == "%{REQUEST_URI}" {
+			return "${2}"
+		}
+		return "${1}"
+	})
+	if strings.ContainsAny(to, "%") || !strings.Contains(to, "://") {
+		return ""
+	}
+	w.l.Approx("Traefik answers 301 or 302, and 307 or 308 for other methods than GET", "", e.Source)
+	return w.middleware("redirect", &middleware{RedirectRegex: &redirectRule{Regex: full, Replacement: to, Permanent: e.Status == 301 || e.Status == 308}})
+}
