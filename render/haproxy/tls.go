@@ -99,8 +99,8 @@ func (w *writer) serverTLS(f *frontend) []string {
 func (w *writer) certificate(f *frontend, t *model.TLS) string {
 	cert, key := w.file(t.CertFile.V), w.file(t.KeyFile.V)
 	if cert == "" || !writable(cert) {
-		w.l.Person("there is no certificate that could be written: HAProxy will not start", "bind … crt", t.Engine)
-		return ""
+		w.l.Person("no certificate is named: HAProxy will not start without certificate.pem", "bind … crt", t.Engine)
+		return "certificate.pem"
 	}
 	w.l.Exact(t.CertFile)
 	switch base, isCrt := strings.CutSuffix(cert, ".crt"); {
