@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"clowder/parse/model"
-	"clowder/render/plan"
 )
 
 // forwarded adds the headers that tell a member about the client. mod_proxy_http
