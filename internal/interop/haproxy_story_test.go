@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -199,6 +200,66 @@ ProxyPass / balancer://p/
 	for range 3 { // the standby takes over at once
 		if res := haAsk(t, base, "Cookie", "JSESSIONID=x.a"); res.StatusCode != 200 || res.Header.Get("X-Node") != "b" {
 			t.Errorf("after a stopped: %d from %q, want b", res.StatusCode, res.Header.Get("X-Node"))
+		}
+	}
+}
+
+// TestHAProxyClientCertificates: a virtual host that must have certificates from
+// clients refuses those without one, also where the handshake named another host.
+func TestHAProxyClientCertificates(t *testing.T) {
+	requireHAProxy(t)
+	p, b := FreePorts(t, 2), &haBackends{}
+	dummy := dummyCertificate(t, t.TempDir())
+	b.start(t, "A", p[1])
+	cfg, _ := haConvert(t, map[string]string{"httpd.conf": fmt.Sprintf(`Listen 127.0.0.1:%[1]d https
+<VirtualHost *:%[1]d>
+ServerName open.example
+SSLEngine On
+SSLCertificateFile %[3]s
+ProxyPass / http://127.0.0.1:%[2]d/
+</VirtualHost>
+<VirtualHost *:%[1]d>
+ServerName shut.example
+SSLEngine On
+SSLCertificateFile %[3]s
+SSLVerifyClient require
+SSLCACertificateFile %[3]s
+ProxyPass / http://127.0.0.1:%[2]d/
+</VirtualHost>
+`, p[0], p[1], dummy)})
+	startHAProxy(t, cfg, p[0])
+	cert, err := tls.LoadX509KeyPair(dummy, dummy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		sni, host string
+		cert      bool
+		want      int
+	}{
+		{"open.example", "open.example", false, 200},
+		{"shut.example", "shut.example", false, 403},
+		{"open.example", "shut.example", false, 403},
+		{"open.example", "SHUT.example.:443", false, 403},
+		{"shut.example", "shut.example", true, 200},
+	} {
+		conf := &tls.Config{InsecureSkipVerify: true, ServerName: c.sni}
+		if c.cert {
+			conf.Certificates = []tls.Certificate{cert}
+		}
+		tr := &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true}
+		req, err := http.NewRequest(http.MethodGet, fmt.Sprintf("https://127.0.0.1:%d/", p[0]), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = c.host
+		res, err := tr.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if hits := b.take(); res.StatusCode != c.want || (len(hits) > 0) != (c.want == 200) {
+			t.Errorf("handshake for %s, host %s, certificate %v: %d, members asked %v; want %d", c.sni, c.host, c.cert, res.StatusCode, hits, c.want)
 		}
 	}
 }
