@@ -183,7 +183,7 @@ func test(sample string, t *plan.Test) (alts []string, ok bool) {
 		return []string{""}, true
 	}
 	re, err := regexp.Compile(t.Regex)
-	if err != nil || !writable(t.Regex) {
+	if err != nil || !writable(t.Regex) || backReference.MatchString(t.Regex) {
 		return nil, false
 	}
 	match := "{ " + sample + " -m reg " + regexPattern(t.Regex) + " }"

@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,7 +49,6 @@ type spot struct {
 	path  string   // of the cell, for comments
 	early *plan.Early
 
-	branch  bool // its cell comes right before it
 	shut    bool // every request is refused
 	refused bool // by the rules on access
 }
@@ -104,11 +104,18 @@ func (w *writer) spots(f *frontend, s *plan.Site) {
 		}
 		add(&spot{site: s, out: &c.Outcome, conds: []string{within}, path: c.Path}, "")
 		for _, b := range slices.Backward(c.Branches) {
-			cond := within
+			cond, out := within, &b.Outcome
 			for _, p := range b.Patterns {
-				cond = join(cond, pathMatches(p.Regex))
+				if !backReference.MatchString(p.Regex) {
+					cond = join(cond, pathMatches(p.Regex))
+					continue
+				}
+				w.l.Closed("HAProxy's expressions have no back references: everything below "+c.Path+" is refused", "", p.Fact)
+				closed := *out
+				closed.Access = plan.Access{}
+				out = &closed
 			}
-			add(&spot{site: s, out: &b.Outcome, conds: []string{cond}, path: c.Path, branch: true}, "")
+			add(&spot{site: s, out: out, conds: []string{cond}, path: c.Path}, "")
 		}
 	}
 	for i, e := range s.Early {
@@ -117,6 +124,9 @@ func (w *writer) spots(f *frontend, s *plan.Site) {
 		}
 	}
 }
+
+// backReference finds a reference to a group within an expression.
+var backReference = regexp.MustCompile(`\\[1-9]`)
 
 func join(a, b string) string { return strings.TrimSpace(a + " " + b) }
 
@@ -436,10 +446,10 @@ func (w *writer) place(f *frontend) {
 	set := func(site *plan.Site) {
 		around := "" // the id of the cell that branches are in, as long as it holds for all of it
 		for _, s := range f.spots {
-			if s.site != site || s.early != nil || s.branch && s.id == around {
+			if s.site != site || s.early != nil || !s.isCell() && s.id == around {
 				continue
 			}
-			if around = s.id; s.branch {
+			if around = s.id; !s.isCell() {
 				around = ""
 			}
 			text := "http-request set-var(txn.at) str(" + s.id + ")"
@@ -452,6 +462,11 @@ func (w *writer) place(f *frontend) {
 	for _, s := range slices.Backward(f.sites[1:]) {
 		set(s)
 	}
+}
+
+// isCell reports whether the spot is a whole cell; its branches come right after it.
+func (s *spot) isCell() bool {
+	return slices.ContainsFunc(s.site.Cells, func(c *plan.Cell) bool { return s.out == &c.Outcome })
 }
 
 // spotPlace is the directive that a spot comes from.
