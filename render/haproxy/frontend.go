@@ -37,7 +37,6 @@ type frontend struct {
 	clean  bool // paths are cleaned before they are compared or go to a member
 	at     bool // txn.at tells the spot
 	delExt bool // keys of certificates stand beside them
-	strict bool // IPv4 addresses let clients in
 }
 
 // spot is a part of a site's URL space with one outcome.

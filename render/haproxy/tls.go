@@ -354,7 +354,7 @@ func (w *writer) memberTLS(p *plan.Pool, m *plan.Member) []string {
 			w.l.Approx("a member's certificate must verify", "verify required", t.ProxyVerify)
 		}
 	}
-	if names && slices.Contains(words, "verify none") == false && writable(m.Host) {
+	if names && !slices.Contains(words, "verify none") && writable(m.Host) {
 		words = append(words, "verifyhost", word(m.Host))
 		w.l.Exact(t.ProxyPeerName, t.ProxyPeerCN, t.ProxyPeerExpire)
 	}
