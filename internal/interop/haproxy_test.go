@@ -13,6 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -122,7 +123,7 @@ func haCheck(bin, dir, dummy string, cfgs []string) map[int]error {
 		args = append(args, "-f", file)
 	}
 	out, err := exec.Command(bin, args...).CombinedOutput()
-	if err == nil && !bytes.Contains(out, []byte("[WARNING]")) {
+	if err == nil && !bytes.Contains(unresolved.ReplaceAll(out, nil), []byte("[WARNING]")) {
 		return nil
 	}
 	if len(cfgs) == 1 {
@@ -136,6 +137,9 @@ func haCheck(bin, dir, dummy string, cfgs []string) map[int]error {
 	}
 	return bad
 }
+
+// unresolved is a warning that nobody can avoid: the members' names are not known here.
+var unresolved = regexp.MustCompile(`(?m)^\[WARNING\].*could not resolve address.*$`)
 
 // sectionName finds the names of sections, so that several files can be checked at once.
 var sectionName = regexp.MustCompile(`(?m)^((?:frontend|backend|    use_backend|    default_backend|    stats scope) )([A-Za-z0-9_]\S*)`)
@@ -358,6 +362,14 @@ func (b *haBackends) take() []string {
 }
 
 func (b *haBackends) start(t *testing.T, name string, port int) {
+	b.run(t, name, port, (*httptest.Server).Start)
+}
+
+func (b *haBackends) startTLS(t *testing.T, name string, port int) {
+	b.run(t, name, port, (*httptest.Server).StartTLS)
+}
+
+func (b *haBackends) run(t *testing.T, name string, port int, start func(*httptest.Server)) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
 	if err != nil {
@@ -370,7 +382,8 @@ func (b *haBackends) start(t *testing.T, name string, port int) {
 		fmt.Fprintf(w, "%s %s %s\n", name, r.Method, r.RequestURI)
 	}))
 	s.Listener = l
-	s.Start()
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	start(s)
 	t.Cleanup(s.Close)
 }
 
@@ -410,7 +423,7 @@ func TestHAProxyNeverMoreOpenThanVectors(t *testing.T) {
 	for part := range slices.Chunk(all, 12) {
 		t.Run(part[0].ID, func(t *testing.T) { asked += haRefused(t, part) })
 	}
-	if asked < 50 {
+	if asked < 45 {
 		t.Errorf("only %d requests were sent", asked)
 	}
 }

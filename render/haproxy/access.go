@@ -78,7 +78,7 @@ func (w *writer) from(nets []string) string {
 		name = "from_" + strconv.Itoa(len(w.lists)+1)
 		w.lists[w.current+" "+key] = name
 		for part := range slices.Chunk(nets, mostWords) {
-			w.out.line(diag.Span{}, "acl", name, "src", strings.Join(part, " "))
+			w.pending = append(w.pending, "acl "+name+" src "+strings.Join(part, " "))
 		}
 	}
 	return name

@@ -25,6 +25,9 @@ func refusal(status int) string {
 // answers are the rules of spots that go to no member.
 func (w *writer) answers(s *spot) []rule {
 	o := s.out
+	if s.refused {
+		return nil
+	}
 	switch o.Kind {
 	case plan.Refuse:
 		if o.Redirect != nil {
@@ -53,6 +56,14 @@ func (w *writer) answers(s *spot) []rule {
 // redirectCodes are the statuses that http-request redirect knows.
 var redirectCodes = []int{301, 302, 303, 307, 308}
 
+// codeWords names the status of a redirect unless it is HAProxy's own, 302.
+func codeWords(status int) string {
+	if status == 302 {
+		return ""
+	}
+	return " code " + itoa(status)
+}
+
 // redirect writes Redirect and RedirectMatch. What follows the prefix in the path,
 // and the query, are added to the target (mod_alias.c, try_redirect).
 func (w *writer) redirect(s *spot) []rule {
@@ -67,7 +78,7 @@ func (w *writer) redirect(s *spot) []rule {
 	if !writable(o.Location) {
 		return lost("the target has control characters")
 	}
-	code := " code " + itoa(o.Status)
+	code := codeWords(o.Status)
 	origin, path := splitTarget(o.Location)
 	if o.Redirect.Path.V == "" && !o.Redirect.Regex.V {
 		lf, ok := expand(o.Location, s.secure())
@@ -110,11 +121,16 @@ func (w *writer) strip(at diag.Span, from, to string) []rule {
 	if from == to {
 		return nil
 	}
-	prefix := prefixRegex(from)
-	return []rule{
-		{at, refusal(400), "!{ path -m reg " + regexPattern(prefix) + " }"},
-		{at, "http-request replace-path " + word(prefix+"(.*)$") + " " + word(replacement(to)+`\1`), ""},
+	prefix, slash := prefixRegex(from), ""
+	if to == "" { // the target is only a host: there is a slash behind it at least
+		to, slash = "/", "/?"
 	}
+	var out []rule
+	if from != "/" {
+		out = append(out, rule{at, refusal(400), "!{ path -m reg " + regexPattern(prefix) + " }"})
+	}
+	return append(out,
+		rule{at, "http-request replace-path " + word(prefix+slash+"(.*)$") + " " + word(replacement(to)+`\1`), ""})
 }
 
 // splitTarget cuts a URL into scheme://host and the rest.
@@ -226,8 +242,12 @@ func (w *writer) statsBackend(p *statsPage) {
 	t.line(p.at, "stats enable")
 	t.line(p.at, "stats uri", word(encodePath(p.uri)))
 	t.line(nowhere, "stats hide-version")
+	var shown []string
 	for _, pool := range p.pools {
-		t.line(nowhere, "stats scope", pool.Name)
+		if name := w.backendName(pool); !slices.Contains(shown, name) {
+			shown = append(shown, name)
+			t.line(nowhere, "stats scope", name)
+		}
 	}
 	if p.pools != nil && len(p.pools) == 0 {
 		t.line(nowhere, "stats scope .")

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"clowder/parse/diag"
 	"clowder/parse/model"
 	"clowder/render/plan"
 )
@@ -35,6 +36,9 @@ func (w *writer) backend(p *plan.Pool) {
 	w.timeouts(p, list)
 	w.checks(p, list)
 	w.sticky(p, list)
+	if slices.ContainsFunc(list, func(m *plan.Member) bool { return !m.Ignore }) {
+		w.watch(b)
+	}
 	if backups := tiers(list); backups > 1 {
 		w.allBackups(list)
 	}
@@ -431,8 +435,18 @@ func (w *writer) check(p *plan.Pool, m *plan.Member) []string {
 	} else {
 		w.l.Approx("a member that is down is tried by checks", "downinter", s.Retry)
 	}
-	if p.Balancer.FailOnStatus.V != "" || p.Balancer.FailOnTimeout.V {
-		words = append(words, "observe layer7 error-limit 1 on-error mark-down")
-	}
 	return words
+}
+
+// watch has a member marked down by the first request that fails to connect, as
+// httpd does, and by answers where the balancer has failonstatus.
+func (w *writer) watch(b *model.Balancer) {
+	layer, at := "layer4", diag.Span{}
+	switch {
+	case b.FailOnStatus.V != "":
+		layer, at = "layer7", b.FailOnStatus.Place()
+	case b.FailOnTimeout.V:
+		layer, at = "layer7", b.FailOnTimeout.Place()
+	}
+	w.out.line(at, "default-server observe", layer, "error-limit 1 on-error mark-down")
 }

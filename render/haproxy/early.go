@@ -183,7 +183,7 @@ func test(sample string, t *plan.Test) (alts []string, ok bool) {
 		return []string{""}, true
 	}
 	re, err := regexp.Compile(t.Regex)
-	if err != nil || !writable(t.Regex) {
+	if err != nil || !writable(t.Regex) || backReference.MatchString(t.Regex) {
 		return nil, false
 	}
 	match := "{ " + sample + " -m reg " + regexPattern(t.Regex) + " }"
@@ -210,7 +210,7 @@ func (e *earlyWriter) redirect(r *plan.Early) (rules []string, ok bool) {
 	if !slices.Contains(redirectCodes, r.Status) || !writable(r.Target) || hasCondRef(r.Target) {
 		return nil, false
 	}
-	code := " code " + itoa(r.Status)
+	code := codeWords(r.Status)
 	tls := e.f.tls
 	origin, rest := splitTarget(r.Target)
 	path, query, hasQuery := strings.Cut(rest, "?")

@@ -31,12 +31,12 @@ type frontend struct {
 	tls    bool
 	sites  []*plan.Site
 	spots  []*spot
+	kinds  []*spot               // of spots that are treated alike one each
 	hosts  map[*plan.Site]string // the condition for a site's names; "" for the default site
 
 	clean  bool // paths are cleaned before they are compared or go to a member
 	at     bool // txn.at tells the spot
 	delExt bool // keys of certificates stand beside them
-	strict bool // IPv4 addresses let clients in
 }
 
 // spot is a part of a site's URL space with one outcome.
@@ -47,6 +47,9 @@ type spot struct {
 	conds []string // one of them holds for a request to the site; "" always does
 	path  string   // of the cell, for comments
 	early *plan.Early
+
+	shut    bool // every request is refused
+	refused bool // by the rules on access
 }
 
 // frontends makes them: listeners with the same sites share one.
@@ -159,14 +162,14 @@ type rule struct {
 
 // emit writes rules for the spots that concern says something about. Spots with
 // the same rules share them; a rule for all of them needs no condition.
-func (w *writer) emit(f *frontend, comment string, rules func(*spot) []rule, concern func(*spot) bool) {
+func (w *writer) emit(f *frontend, rules func(*spot) []rule, concern func(*spot) bool) {
 	type group struct {
 		rules []rule
 		spots []*spot
 	}
 	var groups []*group
 	total := 0
-	for _, s := range f.spots {
+	for _, s := range f.kinds {
 		if !concern(s) {
 			continue
 		}
@@ -181,9 +184,6 @@ func (w *writer) emit(f *frontend, comment string, rules func(*spot) []rule, con
 			i = len(groups) - 1
 		}
 		groups[i].spots = append(groups[i].spots, s)
-	}
-	if len(groups) > 0 && comment != "" {
-		w.out.comment(comment)
 	}
 	for _, g := range groups {
 		for _, r := range g.rules {
@@ -215,6 +215,10 @@ func (w *writer) rule(r rule, cond string) {
 		word, _, _ := strings.Cut(strings.TrimPrefix(r.text, "http-request "), " ")
 		w.final = word == "deny" || word == "return" || word == "redirect"
 	}
+	for _, acl := range w.pending {
+		w.out.line(nowhere, acl)
+	}
+	w.pending = nil
 	w.out.line(r.at, r.text, cond)
 }
 
@@ -237,9 +241,57 @@ func (f *frontend) within(spots []*spot) []string {
 	return out
 }
 
-func proxied(s *spot) bool { return s.out.Kind == plan.Proxy }
+func proxied(s *spot) bool { return s.out.Kind == plan.Proxy && !s.shut }
+
+func open(s *spot) bool { return !s.shut }
 
 func every(*spot) bool { return true }
+
+// aspect is one kind of rules, and the spots that it is about.
+type aspect struct {
+	rules   func(*spot) []rule
+	concern func(*spot) bool
+}
+
+// aspects lists them in the order of the rules. The first two may refuse all
+// requests of a spot, and then only the last one is about it.
+func (w *writer) aspects() []aspect {
+	return []aspect{
+		{w.accessRules, every}, {w.answers, every}, {w.bodyLimits, open}, {w.requestHeaders, proxied}, {w.forwarded, proxied}, {w.hosts, proxied},
+		{w.upgrades, proxied}, {w.pathRewrites, proxied}, {w.reverses, proxied}, {w.responseHeaders, every},
+	}
+}
+
+// kindsOf gives spots of a site that are treated alike one id, so that the rules
+// have to name only one.
+func (w *writer) kindsOf(f *frontend) {
+	byRules := map[string]*spot{}
+	for _, s := range f.spots {
+		key := s.site.Name + "\n"
+		for i, a := range w.aspects() {
+			if !a.concern(s) {
+				continue
+			}
+			for _, r := range a.rules(s) {
+				key += fmt.Sprintf("%d %s if %s\n", i, r.text, r.cond)
+				s.shut = s.shut || i < 2 && r.cond == "" && (strings.HasPrefix(r.text, "http-request deny") || strings.HasPrefix(r.text, "http-request return"))
+			}
+			if s.shut && i == 0 {
+				s.refused = true
+			}
+		}
+		if !s.shut {
+			key += w.backendOf(s)
+		}
+		if first := byRules[key]; first != nil {
+			s.id = first.id
+			continue
+		}
+		byRules[key] = s
+		f.kinds = append(f.kinds, s)
+	}
+	f.at = len(f.kinds) > 1
+}
 
 // frontend writes one.
 func (w *writer) frontend(f *frontend) {
@@ -251,6 +303,7 @@ func (w *writer) frontend(f *frontend) {
 		w.bind(f, l)
 	}
 	w.accounts(f)
+	w.kindsOf(f)
 	if len(w.unknown) > 0 {
 		t.comment("something that may restrict requests is not understood")
 		w.rule(rule{w.unknown[0].Span, "http-request deny deny_status 403", ""}, "")
@@ -274,15 +327,9 @@ func (w *writer) frontend(f *frontend) {
 	if slices.ContainsFunc(f.spots, func(s *spot) bool { return proxied(s) && len(s.out.Settings.Reverses) > 0 }) {
 		w.rule(rule{nowhere, "http-request set-var(txn.public) req.hdr(host)", ""}, "")
 	}
-	w.emit(f, "", w.accessRules, every)
-	w.emit(f, "", w.bodyLimits, every)
-	w.emit(f, "", w.answers, every)
-	w.emit(f, "", w.requestHeaders, proxied)
-	w.emit(f, "", w.forwarded, proxied)
-	w.emit(f, "", w.upgrades, proxied)
-	w.emit(f, "", w.pathRewrites, proxied)
-	w.emit(f, "", w.reverses, proxied)
-	w.emit(f, "", w.responseHeaders, every)
+	for _, a := range w.aspects() {
+		w.emit(f, a.rules, a.concern)
+	}
 	w.errorPages(f)
 	w.routes(f)
 }
@@ -396,9 +443,13 @@ func hostRegex(n string) string {
 func (w *writer) place(f *frontend) {
 	w.out.comment("txn.at is where a request belongs: the last that applies counts")
 	set := func(site *plan.Site) {
+		around := "" // the id of the cell that branches are in, as long as it holds for all of it
 		for _, s := range f.spots {
-			if s.site != site || s.early != nil {
+			if s.site != site || s.early != nil || !s.isCell() && s.id == around {
 				continue
+			}
+			if around = s.id; !s.isCell() {
+				around = ""
 			}
 			text := "http-request set-var(txn.at) str(" + s.id + ")"
 			for _, c := range s.conds {
@@ -410,6 +461,11 @@ func (w *writer) place(f *frontend) {
 	for _, s := range slices.Backward(f.sites[1:]) {
 		set(s)
 	}
+}
+
+// isCell reports whether the spot is a whole cell; its branches come right after it.
+func (s *spot) isCell() bool {
+	return slices.ContainsFunc(s.site.Cells, func(c *plan.Cell) bool { return s.out == &c.Outcome })
 }
 
 // spotPlace is the directive that a spot comes from.
@@ -435,9 +491,9 @@ func (w *writer) routes(f *frontend) {
 		spots []*spot
 	}
 	var list []*route
-	for _, s := range f.spots {
+	for _, s := range f.kinds {
 		to := w.backendOf(s)
-		if to == "" {
+		if to == "" || s.shut {
 			continue
 		}
 		i := slices.IndexFunc(list, func(r *route) bool { return r.to == to })
@@ -464,7 +520,7 @@ func (w *writer) routes(f *frontend) {
 func (w *writer) backendOf(s *spot) string {
 	switch s.out.Kind {
 	case plan.Proxy:
-		return s.out.Pool.Name
+		return w.backendName(s.out.Pool)
 	case plan.Handler:
 		if p := w.statsOf(s); p != nil {
 			return p.name
@@ -482,7 +538,10 @@ func (w *writer) accounts(f *frontend) {
 		}
 	}
 	for _, s := range f.sites {
-		w.l.Exact(s.Source.ServerName, s.Source.Aliases, s.Server.ServerName)
+		w.l.Exact(s.Source.ServerName, s.Source.Aliases, s.Server.ServerName, s.Source.Addresses, w.plan.Front.Main.ServerName)
+		if rw := s.Server.Settings.Rewrite; rw != nil && len(s.Early) > 0 {
+			w.l.Exact(rw.Engine)
+		}
 		for _, l := range s.Server.CustomLogs {
 			w.l.Approx("requests are logged to standard output in HAProxy's own format", "log-format", l)
 		}

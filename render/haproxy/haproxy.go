@@ -131,8 +131,10 @@ type writer struct {
 	stats   map[string]*statsPage // by what they show
 	pages   []*statsPage
 	unknown []model.Unmapped
-	final   bool              // a rule that ends every request was written in it
-	current string            // the frontend that is written
+	final   bool     // a rule that ends every request was written in it
+	current string   // the frontend that is written
+	pending []string // ACLs to be written before the next rule
+	alias   map[*plan.Pool]string
 	lists   map[string]string // ACLs of addresses, by frontend and addresses
 }
 
@@ -155,6 +157,7 @@ func newWriter(p *plan.Plan, l *ledger.Ledger, o target.Options) *writer {
 }
 
 func (w *writer) write() {
+	backends := w.backends()
 	w.global()
 	w.defaults()
 	for _, f := range w.front {
@@ -163,9 +166,41 @@ func (w *writer) write() {
 	for _, p := range w.pages {
 		w.statsBackend(p)
 	}
+	w.out.b.WriteString(backends)
+}
+
+// backends writes the pools. Virtual hosts that inherit a balancer have one each
+// in the plan; those that come out alike are one backend.
+func (w *writer) backends() string {
+	out := w.out
+	defer func() { w.out = out }()
+	w.alias = map[*plan.Pool]string{}
+	var all strings.Builder
+	names := map[string]string{}
 	for _, p := range w.usedPools() {
+		w.out = &text{provenance: out.provenance}
 		w.backend(p)
+		_, body, _ := strings.Cut(w.out.b.String(), "\nbackend "+p.Name+"\n")
+		key := body
+		if b := p.Balancer; b != nil {
+			key = b.Name.V + "\n" + body
+		}
+		if names[key] != "" {
+			w.alias[p] = names[key]
+			continue
+		}
+		names[key] = p.Name
+		all.WriteString(w.out.b.String())
 	}
+	return all.String()
+}
+
+// backendName is the name of the backend for a pool.
+func (w *writer) backendName(p *plan.Pool) string {
+	if a := w.alias[p]; a != "" {
+		return a
+	}
+	return p.Name
 }
 
 // usedPools lists the pools that some frontend leads to, in the plan's order.

@@ -6,12 +6,10 @@ import (
 	"strings"
 
 	"clowder/parse/model"
-	"clowder/render/plan"
 )
 
 // forwarded adds the headers that tell a member about the client. mod_proxy_http
-// adds X-Forwarded-For, -Host and -Server unless ProxyAddHeaders is Off, and sends
-// the host of the member's URL unless ProxyPreserveHost is On
+// adds X-Forwarded-For, -Host and -Server unless ProxyAddHeaders is Off
 // (ap_proxy_create_hdrbrgd in proxy_util.c). AJP tells the client's address, scheme
 // and host by itself; over HTTP headers have to, and none of the client's own.
 func (w *writer) forwarded(s *spot) []rule {
@@ -39,9 +37,18 @@ func (w *writer) forwarded(s *spot) []rule {
 			rule{set.AddHeaders.Place(), "http-request add-header X-Forwarded-Host %[req.hdr(host)]", ""},
 			rule{set.AddHeaders.Place(), "http-request add-header X-Forwarded-Server " + word(server), ""})
 	}
+	return out
+}
+
+// hosts puts the host of the member's URL in the place of the client's, unless
+// ProxyPreserveHost is On. HAProxy chooses the member later, so that all members
+// of a balancer get that of the first one.
+func (w *writer) hosts(s *spot) []rule {
+	o := s.out
+	set := &o.Settings
 	w.l.Exact(set.PreserveHost)
-	if set.PreserveHost.V {
-		return out
+	if set.PreserveHost.V || o.Pool.AJP {
+		return nil
 	}
 	host := ""
 	for _, m := range o.Pool.Usable() {
@@ -52,10 +59,10 @@ func (w *writer) forwarded(s *spot) []rule {
 			w.l.Approx("it is sent the Host header of the first member, "+printable(host), "", m.Source.URL)
 		}
 	}
-	if host != "" && writable(host) {
-		out = append(out, rule{set.PreserveHost.Place(), "http-request set-header Host " + word(literal(host)), ""})
+	if host == "" || !writable(host) {
+		return nil
 	}
-	return out
+	return []rule{{set.PreserveHost.Place(), "http-request set-header Host " + word(literal(host)), ""}}
 }
 
 // serverName cuts scheme and port off a ServerName.
@@ -130,7 +137,7 @@ func (w *writer) responseHeaders(s *spot) []rule {
 		case h.Request.V:
 		case h.Always.V:
 			out = append(out, w.header(s, h, "http-after-response")...)
-		case s.out.Kind == plan.Proxy:
+		case proxied(s):
 			out = append(out, w.header(s, h, "http-response")...)
 		}
 	}

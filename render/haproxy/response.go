@@ -160,6 +160,11 @@ func (w *writer) errorPages(f *frontend) {
 	docs := f.spots[0].out.Settings.ErrorDocs
 	for _, s := range f.spots {
 		if !slices.Equal(s.out.Settings.ErrorDocs, docs) {
+			for _, s := range f.spots {
+				for _, d := range s.out.Settings.ErrorDocs {
+					w.l.Drop("it does not hold for all that the socket serves, and HAProxy has error pages for a frontend only", "http-error", d)
+				}
+			}
 			return
 		}
 	}

@@ -14,10 +14,7 @@ type text struct {
 
 // section begins global, defaults, a frontend or a backend.
 func (t *text) section(head string) {
-	if t.b.Len() > 0 {
-		t.b.WriteByte('\n')
-	}
-	t.b.WriteString(head + "\n")
+	t.b.WriteString("\n" + head + "\n")
 }
 
 // comment writes a comment of its own line in a section.
@@ -25,10 +22,7 @@ func (t *text) comment(s string) { t.b.WriteString("    # " + printable(s) + "\n
 
 // head writes a comment before a section.
 func (t *text) head(s string) {
-	if t.b.Len() > 0 {
-		t.b.WriteByte('\n')
-	}
-	t.b.WriteString("# " + printable(s))
+	t.b.WriteString("\n# " + printable(s))
 }
 
 // line writes one line of words that are quoted already; at is where it comes from.

@@ -99,8 +99,8 @@ func (w *writer) serverTLS(f *frontend) []string {
 func (w *writer) certificate(f *frontend, t *model.TLS) string {
 	cert, key := w.file(t.CertFile.V), w.file(t.KeyFile.V)
 	if cert == "" || !writable(cert) {
-		w.l.Person("there is no certificate that could be written: HAProxy will not start", "bind … crt", t.Engine)
-		return ""
+		w.l.Person("no certificate is named: HAProxy will not start without certificate.pem", "bind … crt", t.Engine)
+		return "certificate.pem"
 	}
 	w.l.Exact(t.CertFile)
 	switch base, isCrt := strings.CutSuffix(cert, ".crt"); {
@@ -354,7 +354,7 @@ func (w *writer) memberTLS(p *plan.Pool, m *plan.Member) []string {
 			w.l.Approx("a member's certificate must verify", "verify required", t.ProxyVerify)
 		}
 	}
-	if names && slices.Contains(words, "verify none") == false && writable(m.Host) {
+	if names && !slices.Contains(words, "verify none") && writable(m.Host) {
 		words = append(words, "verifyhost", word(m.Host))
 		w.l.Exact(t.ProxyPeerName, t.ProxyPeerCN, t.ProxyPeerExpire)
 	}
