@@ -189,7 +189,6 @@ func (c *conf) cell(s *server, site *plan.Site, cell *plan.Cell, raw bool) []*lo
 		out = append(out, c.path(l, site, &b.Outcome, raw))
 	}
 	l := c.location(s, site, cell, nil, &cell.Outcome)
-	l.match = cellMatch(cell.Path)
 	return append(out, c.path(l, site, &cell.Outcome, raw))
 }
 
@@ -278,7 +277,7 @@ func (c *conf) settings(l *loc, site *plan.Site, o *plan.Outcome, u *upstream) {
 	}
 	l.add("proxy_redirect", true, append(c.reverses(site, o, u), l.edits...)...)
 	l.add("proxy_cookie_path", true, c.cookies("proxy_cookie_path", "~^", o.Settings.CookiePaths)...)
-	l.add("proxy_cookie_domain", true, c.cookies("proxy_cookie_domain", "~*^", o.Settings.CookieDomains)...)
+	l.add("proxy_cookie_domain", true, c.cookies("proxy_cookie_domain", "~^", o.Settings.CookieDomains)...)
 }
 
 // path maps the request's path to that of the members (B.2 of httpd's ProxyPass:
