@@ -103,6 +103,9 @@ func readInput(path string) (input, error) {
 	return input{path: path, kind: classify(path, data), data: data}, nil
 }
 
+// KindOf tells what a file is by its name, else by its content.
+func KindOf(path string, data []byte) Kind { return classify(path, data) }
+
 // classify tells what a file is by its name, else by its content.
 func classify(path string, data []byte) Kind {
 	base := strings.ToLower(filepath.Base(path))

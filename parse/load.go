@@ -6,8 +6,10 @@
 package parse
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"clowder/parse/diag"
@@ -233,10 +235,17 @@ func (l *loader) toml(f *diag.File) {
 	}
 	s := l.r.Setup
 	s.FrontEnds, s.Nodes, s.App = doc.Setup.FrontEnds, doc.Setup.Nodes, doc.Setup.App
-	for _, front := range s.FrontEnds {
+	for i, front := range s.FrontEnds {
+		if !front.Name.IsSet() {
+			front.Name = model.Infer("httpd", front.At)
+			if i > 0 {
+				front.Name.V = fmt.Sprintf("httpd%d", i+1)
+			}
+		}
 		inferGuards(front)
 		s.Unmapped = append(s.Unmapped, extrasOf(front)...)
 	}
+	slices.SortStableFunc(s.Unmapped, func(a, b model.Unmapped) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
 	l.r.HTTPD = make([]*httpd.Config, len(s.FrontEnds))
 	l.r.Remarks = append(l.r.Remarks, f.Name+" holds a whole setup; other files beside it were not read")
 }

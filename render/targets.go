@@ -3,15 +3,25 @@
 package render
 
 import (
+	"clowder/render/caddy"
+	"clowder/render/haproxy"
+	"clowder/render/httpd"
+	"clowder/render/jk"
 	"clowder/render/native"
 	"clowder/render/nginx"
 	"clowder/render/target"
+	"clowder/render/tomcat"
 )
 
 // Targets is the table of all targets, in the order of the help.
 var Targets = []target.Target{
 	native.Target,
+	tomcat.Target,
+	httpd.Target,
+	jk.Target,
 	nginx.Target,
+	haproxy.Target,
+	caddy.Target,
 }
 
 // Find returns the target of that name.

@@ -28,10 +28,14 @@ const (
 // cli is the whole command line.
 type cli struct {
 	Lint    lintCmd    `cmd:"" help:"Find what is wrong with a setup, inside files and between them."`
+	Fmt     fmtCmd     `cmd:"" help:"Indent files of httpd and clowder.toml."`
 	Explain explainCmd `cmd:"" help:"Explain a rule: what, why, how to fix it."`
 	Rules   rulesCmd   `cmd:"" help:"List all rules."`
 	Show    showCmd    `cmd:"" help:"Show the setup as it was understood, each value with its place."`
+	Graph   graphCmd   `cmd:"" help:"Draw the setup, with what lint found in it."`
 	Convert convertCmd `cmd:"" help:"Write the setup in another format."`
+	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of clowder.toml, for editors."`
+	Diff    diffCmd    `cmd:"" help:"Compare two setups by their meaning."`
 	Run     runCmd     `cmd:"" help:"Run the balancer and the nodes of a setup."`
 	Drill   drillCmd   `cmd:"" help:"Rehearse a failover and say whether sessions survive it."`
 	Version versionCmd `cmd:"" help:"Print the version."`
@@ -85,7 +89,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 			"Exit codes: 0 clean, 1 findings or losses, 2 wrong usage, 3 the work could not be done."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(n int) { panic(exitPanic(n)) }),
-		kong.Vars{"targets": strings.Join(render.Names(), ", "), "formats": formatNames()},
+		kong.Vars{"targets": strings.Join(render.Names(), ", "), "formats": formatNames(), "graphs": strings.Join(graphNames(), ", ")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {

@@ -69,6 +69,9 @@ func (c *convertCmd) Run(a *app) error {
 		return err
 	}
 	res, err := t.Render(r.Setup, opts)
+	if wrong, ok := errors.AsType[target.OptionError](err); ok {
+		return usage("--tomcat: %s", wrong.Message)
+	}
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -91,15 +92,25 @@ func interruptible(ctx context.Context, work func() error) error {
 	}
 }
 
-// badConfig makes an error of the first mistake in a clowder.toml.
+// badConfig makes an error of the mistakes in a clowder.toml.
 func badConfig(diags diag.List) error {
+	var lines []string
 	for _, d := range diags {
 		if strings.HasPrefix(d.ID, "C1") && d.Severity == diag.Error {
-			return codeError{exitUsage, fmt.Errorf("%s: %s [%s %s]", d.Span, d.Message, d.ID, d.Name)}
+			lines = append(lines, fmt.Sprintf("%s: %s [%s %s]", d.Span, d.Message, d.ID, d.Name))
 		}
 	}
-	return nil
+	if n := len(lines); n > maxConfigErrors {
+		lines = append(lines[:maxConfigErrors], fmt.Sprintf("and %d more", n-maxConfigErrors))
+	}
+	if lines == nil {
+		return nil
+	}
+	return codeError{exitUsage, errors.New(strings.Join(lines, "\n"))}
 }
+
+// maxConfigErrors is how many mistakes of a clowder.toml are told at once.
+const maxConfigErrors = 20
 
 // maxStdin bounds what is read from standard input, in bytes.
 const maxStdin = 64 << 20

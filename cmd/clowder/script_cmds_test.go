@@ -23,6 +23,16 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"newsession": cmdNewSession,
 	"todaylog":   cmdTodayLog,
 	"shutdown":   cmdShutdown,
+	"mode":       cmdMode,
+}
+
+// cmdMode compares the permissions of a file: mode FILE 600.
+func cmdMode(ts *testscript.TestScript, neg bool, args []string) {
+	st, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if got := strconv.FormatUint(uint64(st.Mode().Perm()), 8); (got == args[1]) == neg {
+		ts.Fatalf("%s has mode %s", args[0], got)
+	}
 }
 
 // cmdOffset finds a port offset at which the story's ports are free and sets

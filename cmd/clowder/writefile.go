@@ -82,6 +82,14 @@ func writeFile(name string, data []byte, mode fs.FileMode, overwrite bool) error
 	return place(root, t, base, overwrite)
 }
 
+// notOverwritten says how to replace a file that exists.
+func notOverwritten(name string, err error) error {
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists, nothing was written; --overwrite replaces it", name)
+	}
+	return err
+}
+
 // place gives the temporary file its name; without overwrite an existing file
 // stays, even one that was made in the meantime.
 func place(root *os.Root, temp, name string, overwrite bool) error {

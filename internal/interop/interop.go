@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -51,11 +52,29 @@ func FreePorts(t *testing.T, n int) []int {
 	return ports
 }
 
+// output collects what a process prints; it may be read while it runs.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
 // process runs a command until the test ends; its output is shown when the test fails.
 func process(t *testing.T, cmd *exec.Cmd, stop func()) *exec.Cmd {
 	t.Helper()
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	out := &output{}
+	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +126,9 @@ type Tomcat struct {
 	Cmd  *exec.Cmd
 }
 
+// Log returns what the Tomcat has printed so far.
+func (t *Tomcat) Log() string { return fmt.Sprint(t.Cmd.Stdout) }
+
 // counterJSP is the page of the story; it is given to Tomcat as its root application.
 const counterJSP = `<%@ page contentType="text/plain; charset=UTF-8" session="true" %><%
 Integer n = (Integer) session.getAttribute("tambah");
@@ -135,6 +157,7 @@ func StartTomcat(t *testing.T, name, serverXML string, port int) *Tomcat {
 		}
 	}
 	write("conf/server.xml", serverXML)
+	write("conf/tomcat-users.xml", `<tomcat-users xmlns="http://tomcat.apache.org/xml" version="1.0"/>`)
 	for _, f := range []string{"web.xml", "catalina.properties"} {
 		data, err := os.ReadFile(filepath.Join(home, "etc", f))
 		if err != nil {

@@ -29,7 +29,7 @@ var unknownElement = &lint.Rule{
 	Check: func(p *lint.Pass) {
 		for _, c := range configs(p) {
 			c.misfits(func(parent, e *tomcat.Element, versions known.Tomcat) {
-				if versions != 0 || digesterParents[e.Name] == nil && e.Name != "Server" {
+				if versions != 0 || known.Containers(e.Name) == nil && e.Name != "Server" {
 					p.Report(unknownElementFinding(&c, parent, e, versions))
 				}
 			})
@@ -47,7 +47,7 @@ func (c *config) misfits(f func(parent, e *tomcat.Element, versions known.Tomcat
 		if foreign(e) {
 			return
 		}
-		accepted := digester[digesterKey(e)]
+		accepted := childrenOf(e)
 		for _, child := range e.Children {
 			if v := accepted[child.Name]; v&c.bits == 0 {
 				f(e, child, v)
@@ -65,7 +65,7 @@ func unknownElementFinding(c *config, parent, e *tomcat.Element, versions known.
 	}
 	f.Message = fmt.Sprintf("`<%s>` is not known inside `<%s>` and is ignored by Tomcat, with all that is in it", e.Name, parent.Name)
 	var here []string
-	for child, v := range digester[digesterKey(parent)] {
+	for child, v := range childrenOf(parent) {
 		if v&c.bits != 0 {
 			here = append(here, child)
 		}

@@ -28,81 +28,27 @@ var classRemoved = &lint.Rule{
 	Check: checkClasses,
 }
 
-// removal says since when a class is gone and what to do. New is the class that
-// replaces it: a simple name in the same package or a full name; "" when the element
-// is to be deleted, "-" when there is no replacement that an edit could write.
-// Branches name the release of a branch that lost it between two minor versions.
-type removal struct {
-	since, new, instead string
-	branches            map[string]string
-}
-
-var removals = map[string]removal{
-	"ServerLifecycleListener":         {since: "7.0", instead: "delete the element, nothing is needed instead"},
-	"JasperListener":                  {since: "8.0", instead: "delete the element, nothing is needed instead"},
-	"JvmRouteSessionIDBinderListener": {since: "8.0", instead: "delete the element, JvmRouteBinderValve does it alone"},
-	"MessageDispatch15Interceptor":    {since: "8.0", new: "MessageDispatchInterceptor", instead: "write MessageDispatchInterceptor"},
-	"VirtualWebappLoader":             {since: "8.0", new: "-", instead: "use <Resources> with PreResources or JarResources"},
-	"VirtualDirContext":               {since: "8.0", new: "-", instead: "use <Resources> with PreResources or PostResources"},
-	"JmxRemoteLifecycleListener":      {since: "10.0", new: "-", instead: "set the JMX ports by the system properties of the JDK", branches: map[string]string{"8": "8.5.75", "9": "9.0.58"}},
-	"Http11Protocol":                  {since: "9.0", new: "Http11NioProtocol", instead: "write Http11NioProtocol"},
-	"AjpProtocol":                     {since: "9.0", new: "AjpNioProtocol", instead: "write AjpNioProtocol"},
-	"JDBCRealm":                       {since: "10.0", new: "-", instead: "use DataSourceRealm"},
-	"JDBCStore":                       {since: "10.0", new: "-", instead: "use DataSourceStore"},
-	"BioReceiver":                     {since: "10.0", new: "org.apache.catalina.tribes.transport.nio.NioReceiver", instead: "use org.apache.catalina.tribes.transport.nio.NioReceiver"},
-	"PooledMultiSender":               {since: "10.0", new: "org.apache.catalina.tribes.transport.nio.PooledParallelSender", instead: "use org.apache.catalina.tribes.transport.nio.PooledParallelSender"},
-	"Http11AprProtocol":               {since: "10.1", new: "Http11NioProtocol", instead: "write Http11NioProtocol"},
-	"AjpAprProtocol":                  {since: "10.1", new: "AjpNioProtocol", instead: "write AjpNioProtocol"},
-	"LegacyCookieProcessor":           {since: "10.1", new: "-", instead: "use Rfc6265CookieProcessor, the default"},
-}
-
 // removedIn returns the version from which on the class is gone, "" when the
 // version still has it; without a declared version that of the newest branch.
-func (r removal) removedIn(version string, declared bool) string {
+func removedIn(r known.Removal, version string, declared bool) string {
 	if declared {
 		major, _, _ := strings.Cut(version, ".")
-		if since, ok := r.branches[major]; ok && lint.AtLeast(version, since) {
+		if since, ok := r.Branches[major]; ok && lint.AtLeast(version, since) {
 			return since
 		}
-		if !lint.AtLeast(version, r.since) {
+		if !lint.AtLeast(version, r.Since) {
 			return ""
 		}
 	}
-	return r.since
-}
-
-// removalOf finds what is known about a class that is gone: the list above, else
-// the classes of the branches.
-func removalOf(class string) (removal, bool) {
-	if !tomcatOwn(class) {
-		return removal{}, false
-	}
-	if r, ok := removals[model.SimpleClass(class)]; ok {
-		return r, true
-	}
-	info, ok := known.Class(class)
-	if !ok || info.Versions&known.T11 != 0 {
-		return removal{}, false
-	}
-	since := ""
-	for _, b := range []struct {
-		bit     known.Tomcat
-		version string
-	}{{known.T11, "11.0"}, {known.T101, "10.1"}, {known.T9, "9.0"}, {known.T85, "8.5"}} {
-		if info.Versions&b.bit != 0 {
-			break
-		}
-		since = b.version
-	}
-	return removal{since: since, new: "-", instead: "it has no successor of that name"}, true
+	return r.Since
 }
 
 func checkClasses(p *lint.Pass) {
 	for _, n := range p.Setup.Nodes {
 		version, declared := p.TomcatVersion(n)
 		eachClass(reflect.ValueOf(n), func(class model.String, element diag.Span, c *model.Component) {
-			r, ok := removalOf(class.V)
-			since := r.removedIn(version, declared)
+			r, ok := known.RemovalOf(class.V)
+			since := removedIn(r, version, declared)
 			if !ok || since == "" {
 				return
 			}
@@ -113,11 +59,11 @@ func checkClasses(p *lint.Pass) {
 			}
 			f := lint.Finding{
 				At: class.Span, Subject: element,
-				Message: fmt.Sprintf("%s was removed in Tomcat %s; the server does not start; %s", model.SimpleClass(class.V), since, r.instead),
+				Message: fmt.Sprintf("%s was removed in Tomcat %s; the server does not start; %s", model.SimpleClass(class.V), since, r.Instead),
 				Fixes:   removalFix(r, class, element),
 			}
 			if !declared {
-				f.Message = fmt.Sprintf("%s was removed in Tomcat %s: from then on the server does not start; %s", model.SimpleClass(class.V), since, r.instead)
+				f.Message = fmt.Sprintf("%s was removed in Tomcat %s: from then on the server does not start; %s", model.SimpleClass(class.V), since, r.Instead)
 				lint.Undeclared(&f, "Tomcat")
 			}
 			p.Report(f)
@@ -125,8 +71,8 @@ func checkClasses(p *lint.Pass) {
 	}
 }
 
-func removalFix(r removal, class model.String, element diag.Span) []diag.Fix {
-	switch r.new {
+func removalFix(r known.Removal, class model.String, element diag.Span) []diag.Fix {
+	switch r.New {
 	case "-":
 		return nil
 	case "":
@@ -135,26 +81,19 @@ func removalFix(r removal, class model.String, element diag.Span) []diag.Fix {
 		}
 		return nil
 	}
-	full := r.new
+	full := r.New
 	if !strings.Contains(full, ".") {
-		full = class.V[:len(class.V)-len(model.SimpleClass(class.V))] + r.new
+		full = class.V[:len(class.V)-len(model.SimpleClass(class.V))] + r.New
 	}
 	at := valueOf(class.Span)
 	if at.Text() != class.V {
 		return nil // written with references or variables
 	}
-	return []diag.Fix{{Message: "write " + r.new, Safe: true, Edits: []diag.Edit{{Span: at, New: full}}}}
+	return []diag.Fix{{Message: "write " + r.New, Safe: true, Edits: []diag.Edit{{Span: at, New: full}}}}
 }
 
 // tomcatOwn keeps classes of other people that share a simple name out.
-func tomcatOwn(class string) bool {
-	for _, prefix := range []string{"org.apache.catalina.", "org.apache.coyote.", "org.apache.naming.", "org.apache.tomcat."} {
-		if len(class) > len(prefix) && class[:len(prefix)] == prefix {
-			return true
-		}
-	}
-	return false
-}
+func tomcatOwn(class string) bool { return known.TomcatOwn(class) }
 
 // eachClass calls f for every written class name below a part of the model: the
 // Class fields of all structs, and the protocol of connectors.

@@ -77,7 +77,7 @@ func (c *config) class(p *lint.Pass, e *tomcat.Element, a *tomcat.Attr) {
 		p.Report(f)
 		return
 	}
-	if _, gone := removals[model.SimpleClass(name)]; gone {
+	if _, gone := known.ListedRemoval(model.SimpleClass(name)); gone {
 		return // T004
 	}
 	f.Message = fmt.Sprintf("no class `%s` in Tomcat", name)

@@ -33,11 +33,11 @@ var elementMisplaced = &lint.Rule{
 	Check: func(p *lint.Pass) {
 		for _, c := range configs(p) {
 			c.misfits(func(parent, e *tomcat.Element, versions known.Tomcat) {
-				if versions != 0 || digesterParents[e.Name] == nil && e.Name != "Server" {
+				if versions != 0 || known.Containers(e.Name) == nil && e.Name != "Server" {
 					return // T002
 				}
 				right := "the root of server.xml"
-				if list := digesterParents[e.Name]; list != nil {
+				if list := known.Containers(e.Name); list != nil {
 					right = "<" + strings.Join(list, ">, <") + ">"
 					if i := strings.LastIndex(right, ", "); i >= 0 {
 						right = right[:i] + " or " + right[i+2:]

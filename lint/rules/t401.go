@@ -3,6 +3,7 @@ package rules
 import (
 	"clowder/lint"
 	"clowder/parse/diag"
+	"clowder/parse/known"
 	"clowder/parse/model"
 	"clowder/parse/tomcat"
 )
@@ -98,7 +99,7 @@ var sessionListenerMissing = &lint.Rule{
 					counts = false
 					break
 				}
-				if r, removed := removals[simple]; removed && tomcatOwn(l.Class.V) && (!declared || lint.AtLeast(version, r.since)) {
+				if r, removed := known.ListedRemoval(simple); removed && tomcatOwn(l.Class.V) && (!declared || lint.AtLeast(version, r.Since)) {
 					continue
 				}
 				counts = true

@@ -115,8 +115,8 @@ func (k *checker) nodes(nodes []*Node, parent *Node) {
 // unknown reports a directive or section, key with its "<", that no stock
 // module has. Without a list of modules it may belong to one of others.
 func (k *checker) unknown(n *Node, key string) {
-	name := n.key()
-	if key[0] != '<' && RemovedIn24(name) {
+	name, section := n.key(), strings.HasPrefix(key, "<")
+	if !section && RemovedIn24(name) {
 		if k.modulesOnly && !strings.HasPrefix(k.c.version, "2.2") {
 			k.add("H008", "directive-removed", diag.Error, n, "`%s` was removed in httpd 2.4", n.Name)
 		}
@@ -126,7 +126,7 @@ func (k *checker) unknown(n *Node, key string) {
 		return
 	}
 	list, what, shown := directiveNames, "directive", n.Name
-	if key[0] == '<' {
+	if section {
 		list, what, shown = sectionNames, "section", "<"+n.Name+">"
 	}
 	hint := ""

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"strings"
 	"unsafe"
 
 	"clowder/parse/model"
@@ -48,11 +49,24 @@ func (l *lowerer) directive(n *Node) *model.Directive {
 }
 
 // wholeWords returns the words of a directive as its module cuts them: mod_rewrite
-// keeps backslashes, and the expression of ProxyHCExpr is one word.
+// keeps backslashes, and expressions that go on to the end of the line are one
+// word with the quotes in them.
 func wholeWords(n *Node) []Arg {
 	switch n.key() {
 	case "rewriterule", "rewritecond":
 		return rewriteArgs(n)
+	case "sslrequire", "extfilterdefine":
+		if n.Text() != "" {
+			return []Arg{{Text: n.Text(), Span: n.RawArgs()}}
+		}
+	case "require":
+		i := 0
+		if strings.EqualFold(n.Arg(0), "not") {
+			i = 1
+		}
+		if strings.EqualFold(n.Arg(i), "expr") && len(n.Args) > i+1 {
+			return append(n.Args[:i+1:i+1], Arg{Text: requireExpr(n.Text()), Span: n.Args[i+1].Span})
+		}
 	case "proxyhcexpr":
 		if text, ok := exprBody(n); ok && len(n.Args) > 1 {
 			at := n.Args[1].Span

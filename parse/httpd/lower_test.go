@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -112,5 +113,17 @@ SSLEngine on
 	if len(unmapped) != 4 || what(0) != "BalancerMember, which adds none: the URL belongs to the member of /r/conf/a.conf:3" ||
 		what(1) != "parameter route, which httpd ignores: the worker is that of /r/conf/a.conf:3" || what(3) != "SSLRandomSeed" {
 		t.Errorf("unmapped: %+v", unmapped)
+	}
+}
+
+// TestEmptyName: a directive whose name is empty quotes is unknown, like others.
+func TestEmptyName(t *testing.T) {
+	c, _ := Load(diag.NewFile("/none/httpd.conf", []byte("LoadModule proxy_module x\n\"\"\n'' a\n")), Options{})
+	var found []string
+	for _, d := range Check(c) {
+		found = append(found, fmt.Sprintf("%s %d", d.ID, d.Span.Begin().Line))
+	}
+	if got := strings.Join(found, ", "); got != "H002 2, H002 3" {
+		t.Errorf("findings: %s", got)
 	}
 }

@@ -153,8 +153,9 @@ func (l *lowerer) flags(n *Node, m *model.Mapping, args []Arg) (params []Arg) {
 		case t == "noquery":
 			m.NoQry = model.Is(true, a.Span)
 		case strings.HasPrefix(t, "mapping="):
-			m.Enc = model.Is(t[len("mapping="):], a.Span)
-			if m.Enc.V != "encoded" && m.Enc.V != "servlet" {
+			if v := t[len("mapping="):]; v == "encoded" || v == "servlet" {
+				m.Enc = model.Is(v, a.Span)
+			} else {
 				l.bad(a.Span, "`%s`: it must be encoded or servlet", a.Text)
 			}
 		default:

@@ -119,10 +119,15 @@ var headerActions = names("add set setifempty append merge unset echo note edit 
 
 // header lowers Header and RequestHeader, as header_cmd of mod_headers.c.
 func (l *lowerer) header(st *model.Settings, n *Node) {
-	h := &model.HeaderRule{At: n.Span, Request: model.Is(n.Is("RequestHeader"), n.NameSpan())}
+	h := &model.HeaderRule{At: n.Span}
+	if n.Is("RequestHeader") {
+		h.Request = model.Is(true, n.NameSpan())
+	}
 	args := n.Args
 	if !h.Request.V && len(args) > 0 && (strings.EqualFold(args[0].Text, "always") || strings.EqualFold(args[0].Text, "onsuccess")) {
-		h.Always = model.Is(strings.EqualFold(args[0].Text, "always"), args[0].Span)
+		if strings.EqualFold(args[0].Text, "always") {
+			h.Always = model.Is(true, args[0].Span)
+		}
 		args = args[1:]
 	}
 	if len(args) < 2 {
@@ -349,7 +354,21 @@ func (l *lowerer) requireLine(n *Node, s *scope) {
 	for _, a := range args {
 		r.Args = append(r.Args, model.Is(a.Text, a.Span))
 	}
+	if strings.EqualFold(args[0].Text, "expr") && len(args) > 1 {
+		r.Args = append(r.Args[:1:1], model.Is(requireExpr(n.Text()), args[1].Span))
+	}
 	l.require(s, n, r)
+}
+
+// requireExpr cuts the expression out of "not expr …": all that follows, with the
+// quotes of its own words; quotes around the whole are taken off
+// (expr_parse_config in mod_authz_core.c).
+func requireExpr(raw string) string {
+	e := strings.TrimSpace(raw[strings.Index(strings.ToLower(raw), "expr")+len("expr"):])
+	if len(e) > 1 && e[0] == '"' && e[len(e)-1] == '"' {
+		e = e[1 : len(e)-1]
+	}
+	return e
 }
 
 // require hangs a line or group into the section's tree, whose root is an

@@ -217,6 +217,10 @@ func (l *lowerer) note(pattern string) {
 	}
 }
 
+// stockWorkers are mounted by the jk.conf that Debian installs, whose
+// workers.properties has none of them; mod_jk starts all the same.
+var stockWorkers = map[string]bool{"jk-status": true, "jk-manager": true}
+
 // known reports whether the worker of a rule can be used.
 func (l *lowerer) known(r Rule) bool {
 	t, ok := l.targets[r.Worker]
@@ -232,6 +236,10 @@ func (l *lowerer) known(r Rule) bool {
 	}
 	d := diag.Diagnostic{ID: "H007", Name: "bad-parameter-value", Severity: diag.Error, Confidence: diag.Certain,
 		Span: r.WorkerSpan, Message: "no worker `" + r.Worker + "` in worker.list"}
+	if stockWorkers[r.Worker] {
+		d.Severity = diag.Info
+		d.Message += ": the page answers 500 until it is there with type=status"
+	}
 	var names []string
 	for n := range l.targets {
 		names = append(names, n)

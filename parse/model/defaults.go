@@ -17,12 +17,24 @@ func (f *FrontEnd) ApplyDefaults() {
 	}
 	applyTags(reflect.ValueOf(f.Main).Elem())
 	for _, s := range append([]*Server{f.Main}, f.VHosts...) {
+		s.Settings.Access.defaultGroup()
+		for _, sec := range s.Sections {
+			sec.Settings.Access.defaultGroup()
+		}
 		for _, b := range s.Balancers {
 			applyTags(reflect.ValueOf(b).Elem())
 		}
 		for _, w := range s.Workers {
 			applyTags(reflect.ValueOf(w).Elem())
 		}
+	}
+}
+
+// defaultGroup names the group that the Require lines of a section make without
+// saying so (mod_authz_core).
+func (a *Access) defaultGroup() {
+	if a != nil && a.Require != nil && len(a.Require.Args) == 0 {
+		fill(&a.Require.Group, "any")
 	}
 }
 
@@ -131,16 +143,17 @@ func defaultsOf(t reflect.Type) []defaultField {
 		case f.Kind == StructField || f.Kind == ArrayField:
 			fields = append(fields, defaultField{Field: f})
 		case f.Kind == ScalarField && f.Default != "":
-			fields = append(fields, defaultField{f, reflect.ValueOf(parseDefault(f.Default, f.Type))})
+			fields = append(fields, defaultField{f, reflect.ValueOf(ParseDefault(f.Default, f.Type))})
 		}
 	}
 	defaultCache.Store(t, fields)
 	return fields
 }
 
-// parseDefault reads a default tag; a tag of the wrong form is a mistake of this
+// ParseDefault reads a default tag as a value of the field's scalar type (see
+// [Field]); a tag of the wrong form is a mistake of this
 // package that its test finds.
-func parseDefault(s string, t reflect.Type) any {
+func ParseDefault(s string, t reflect.Type) any {
 	var x any
 	var err error
 	switch t {

@@ -49,12 +49,32 @@ func (c *comparer) structs(path string, a, b reflect.Value) {
 				}
 			})
 		case TableField:
-			c.list(p, fa, fb, func(p string, x, y reflect.Value) {
-				c.value(p+".name", x.Elem().Field(1), y.Elem().Field(1))
-				c.value(p+".file", x.Elem().Field(2), y.Elem().Field(2))
-			})
+			c.modules(p, fa.Interface().([]*Module), fb.Interface().([]*Module))
 		}
 	}
+}
+
+// modules compares what is loaded: of several lines for one module httpd takes the
+// first and skips the others (load_module in mod_so.c).
+func (c *comparer) modules(path string, a, b []*Module) {
+	a, b = LoadedModules(a), LoadedModules(b)
+	c.list(path, reflect.ValueOf(a), reflect.ValueOf(b), func(p string, x, y reflect.Value) {
+		c.value(p+".name", x.Elem().Field(1), y.Elem().Field(1))
+		c.value(p+".file", x.Elem().Field(2), y.Elem().Field(2))
+	})
+}
+
+// LoadedModules leaves out the lines that load a module a second time.
+func LoadedModules(list []*Module) []*Module {
+	seen := make(map[string]bool, len(list))
+	out := make([]*Module, 0, len(list))
+	for _, m := range list {
+		if !seen[m.Name.V] {
+			seen[m.Name.V] = true
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 func (c *comparer) value(path string, a, b reflect.Value) {

@@ -205,7 +205,7 @@ func (s *Server) fillDefaults() {
 	for _, field := range Fields(v.Type()) {
 		fv := v.FieldByIndex(field.Index)
 		if field.Kind == ScalarField && field.Default != "" && Any(fv).Origin == Unset {
-			fv.Field(0).Set(reflect.ValueOf(parseDefault(field.Default, field.Type)))
+			fv.Field(0).Set(reflect.ValueOf(ParseDefault(field.Default, field.Type)))
 			fv.Field(1).Set(reflect.ValueOf(Default))
 		}
 	}

@@ -16,6 +16,7 @@ type Node struct {
 	Listeners []*Component `key:"listener"`
 	Resources []*Component `key:"resource"` // inside GlobalNamingResources
 	Services  []*Service   `key:"service"`
+	Extra     []*Attr      `key:"attributes"`
 	Extras    []*Component `key:"extra"` // anything else below Server
 }
 
@@ -318,6 +319,15 @@ type Component struct {
 	Text     String       `key:"text"`
 	Children []*Component `key:"child"`
 }
+
+// impliedElements are the elements that the key of a component says already.
+var impliedElements = map[string]string{
+	"listener": "Listener", "resource": "Resource", "executor": "Executor", "realm": "Realm", "valve": "Valve",
+	"clusterlistener": "ClusterListener", "deployer": "Deployer",
+}
+
+// ImpliedElement returns the element of components under a key, "" when it differs.
+func ImpliedElement(key string) string { return impliedElements[key] }
 
 // Attribute returns the attribute of that name, or nil.
 func (c *Component) Attribute(name string) *Attr { return attr(c.Attrs, name) }

@@ -253,7 +253,8 @@ type Alias struct {
 // Directive is a directive or section of httpd that the model keeps as it stands:
 // its words after the replacement of variables and macros, without their quotes.
 // Those of RewriteRule and RewriteCond are cut as mod_rewrite does, with all
-// backslashes; the expression {...} of ProxyHCExpr is one word.
+// backslashes; the expression {...} of ProxyHCExpr, that of Require expr and what
+// follows SSLRequire and ExtFilterDefine is one word, with the quotes in it.
 //
 // Guard and Files are inferred from the names and words in it (parse/guard.go) and
 // stand only at the outermost directive; they are written for directives of

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -87,12 +88,20 @@ func Parse(f *diag.File) (*Doc, diag.List) {
 		d.add("C101", "toml-syntax", diag.At(f, 0, 0), fmt.Sprintf("the file has more than %d MiB", MaxSize>>20))
 		return d.doc, d.diags
 	}
+	if at := tooDeep(f.Data); at >= 0 {
+		d.add("C101", "toml-syntax", diag.At(f, at, at+1), fmt.Sprintf("this is nested more than %d deep", maxDepth))
+		return d.doc, d.diags
+	}
+	var ok bool // before the library, which joins the names of each key, too
+	if d.keys, ok = scanKeys(f); !ok {
+		d.add("C101", "toml-syntax", diag.At(f, 0, 0), "the keys and the names of their tables are longer than the size of the file explains")
+		return d.doc, d.diags
+	}
 	var tree map[string]any
 	if _, err := toml.Decode(string(f.Data), &tree); err != nil {
 		d.syntax(err)
 		return d.doc, d.diags
 	}
-	d.keys = scanKeys(f)
 	d.doc.keys = d.keys
 	d.root(tree)
 	d.diags.Sort([]*diag.File{f})
@@ -106,6 +115,9 @@ type decoder struct {
 }
 
 func (d *decoder) add(id, name string, at diag.Span, msg string) {
+	if len(d.diags) >= maxFindings {
+		return
+	}
 	d.diags.Add(diag.Diagnostic{ID: id, Name: name, Severity: diag.Error, Confidence: diag.Certain, Span: at, Message: msg})
 }
 
@@ -134,7 +146,16 @@ func (d *decoder) root(tree map[string]any) {
 	_, front := tree["frontend"]
 	_, node := tree["node"]
 	setup := &model.Setup{Files: []*diag.File{d.doc.File}}
-	d.table("", tree, reflect.ValueOf(setup).Elem(), "versions", "hosts", "frontends", "nodes", "lint")
+	d.table("", tree, reflect.ValueOf(setup).Elem(), settingNames(rootKeys)...)
+	var fronts, nodes []model.String
+	for _, f := range setup.FrontEnds {
+		fronts = append(fronts, f.Name)
+	}
+	for _, n := range setup.Nodes {
+		nodes = append(nodes, n.Name)
+	}
+	d.unique("front end", fronts)
+	d.unique("node", nodes)
 	if front || node {
 		d.doc.Setup = setup
 	}
@@ -211,7 +232,7 @@ func (d *decoder) lint(tree map[string]any) {
 		case "ignore":
 			d.ignores(path, m[k], l)
 		default:
-			d.unknown(path, k, []string{"disable", "enable", "fail_on", "features", "severity", "ignore", "baseline", "min_confidence"})
+			d.unknown(path, k, settingNames(lintKeys))
 		}
 	}
 }
@@ -253,7 +274,7 @@ func (d *decoder) ignores(path string, raw any, l *LintSettings) {
 					d.add("C103", "wrong-type", ig.Until.Span, "`until` must be a day, such as 2027-03-01")
 				}
 			default:
-				d.unknown(key, k, []string{"rule", "path", "reason", "until"})
+				d.unknown(key, k, settingNames(ignoreKeys))
 			}
 		}
 		if ig.Rule.V == "" || ig.Reason.V == "" {
@@ -285,47 +306,60 @@ func (d *decoder) prefixed(prefix, key string, m map[string]any) map[string]mode
 	return out
 }
 
-// table fills a model struct from a TOML table.
+// table fills a model struct from a TOML table. more are keys that are taken
+// already, for suggestions.
 func (d *decoder) table(path string, m map[string]any, v reflect.Value, more ...string) {
-	fields := model.Fields(v.Type())
-	byKey := make(map[string]model.Field, len(fields))
-	for _, f := range fields {
-		byKey[f.Key] = f
-	}
+	keys := keysOf(v.Type())
 	if at := v.FieldByName("At"); at.IsValid() {
 		at.Set(reflect.ValueOf(d.keys[path].Key))
 	}
 	component, isComponent := v.Addr().Interface().(*model.Component)
+	meant := map[string]bool{} // keys that a wrong one is likely to stand for
 	for _, k := range d.ordered(path, m) {
-		f, ok := byKey[k]
+		i, ok := keys.byName[k]
 		switch {
 		case ok:
-			d.field(join(path, k), m[k], f, v.FieldByIndex(f.Index))
+			d.field(join(path, k), m[k], keys.list[i], v.FieldByIndex(keys.list[i].Index))
 		case isComponent:
 			d.attribute(join(path, k), k, m[k], &component.Attrs)
 		default:
 			known := append([]string(nil), more...)
-			for _, f := range fields {
+			for _, f := range keys.list {
 				known = append(known, f.Key)
 			}
-			d.unknown(join(path, k), k, known)
+			meant[d.unknown(join(path, k), k, known)] = true
+		}
+	}
+	for _, k := range keys.list {
+		if _, ok := m[k.Key]; k.Required && !ok && !meant[k.Key] {
+			d.add("C103", "wrong-type", d.keys[path].Key, fmt.Sprintf("%s needs the key %q", tableName(path), k.Key))
 		}
 	}
 }
 
-func (d *decoder) field(path string, raw any, f model.Field, v reflect.Value) {
+// tableName is the header of the table at a path, for sentences about it.
+func tableName(path string) string {
+	name := index.ReplaceAllString(path, "")
+	if strings.HasSuffix(path, "]") {
+		return "[[" + name + "]]"
+	}
+	return "[" + name + "]"
+}
+
+var index = regexp.MustCompile(`\[\d+\]`)
+
+func (d *decoder) field(path string, raw any, k Key, v reflect.Value) {
+	f := k.Field
 	switch f.Kind {
 	case model.ScalarField:
-		d.scalar(path, raw, f.Type, v)
+		d.scalar(path, raw, k, v)
 	case model.ListField:
 		v.Set(reflect.ValueOf(d.strings(path, raw)))
 	case model.StructField:
 		if m, ok := raw.(map[string]any); ok {
-			p := reflect.New(f.Type)
-			d.table(path, m, p.Elem())
-			v.Set(p)
+			v.Set(d.element(path, m, f))
 		} else {
-			d.wrongType(path, "a table")
+			d.wrongType(path, "one table, written "+tableName(path))
 		}
 	case model.ArrayField:
 		d.array(path, raw, f, v)
@@ -353,9 +387,37 @@ func (d *decoder) array(path string, raw any, f model.Field, v reflect.Value) {
 		return
 	}
 	for i, m := range list {
-		p := reflect.New(f.Type)
-		d.table(fmt.Sprintf("%s[%d]", path, i), m, p.Elem())
-		v.Set(reflect.Append(v, p))
+		v.Set(reflect.Append(v, d.element(fmt.Sprintf("%s[%d]", path, i), m, f)))
+	}
+}
+
+// element makes the struct of one table. A component whose key says what element
+// it is needs not say it again.
+func (d *decoder) element(path string, m map[string]any, f model.Field) reflect.Value {
+	p := reflect.New(f.Type)
+	d.table(path, m, p.Elem())
+	switch c := p.Interface().(type) {
+	case *model.Component:
+		if e := model.ImpliedElement(f.Key); e != "" && !c.Element.IsSet() {
+			c.Element = model.Is(e, c.At)
+		}
+		slices.SortStableFunc(c.Attrs, func(a, b *model.Attr) int { return cmp.Compare(a.At.Start, b.At.Start) })
+	case *model.Section:
+		if c.Mapping != nil && !c.Mapping.Path.IsSet() {
+			c.Mapping.Path = c.Path // as ProxyPass in a Location
+		}
+	}
+	return p
+}
+
+// unique reports names of front ends and nodes that stand twice.
+func (d *decoder) unique(what string, names []model.String) {
+	seen := map[string]diag.Span{}
+	for _, n := range names {
+		if first, ok := seen[n.V]; ok && n.IsSet() {
+			d.add("C103", "wrong-type", n.Span, fmt.Sprintf("the %s of %s is called %q, too; names must differ", what, first.Short(), n.V))
+		}
+		seen[n.V] = n.Span
 	}
 }
 
@@ -381,7 +443,7 @@ func (d *decoder) pairs(path string, raw any, f model.Field, v reflect.Value) {
 			d.wrongType(join(path, k), "a string")
 			continue
 		}
-		*mods = append(*mods, &model.Module{At: p.Key, Name: model.Is(k, p.Key), File: model.Is(file, p.Value)})
+		*mods = append(*mods, &model.Module{At: p.Key, Name: model.Is(model.DecodeText(k), p.Key), File: model.Is(model.DecodeText(file), p.Value)})
 	}
 }
 
@@ -392,7 +454,7 @@ func (d *decoder) attribute(path, name string, raw any, into *[]*model.Attr) {
 		return
 	}
 	p := d.keys[path]
-	*into = append(*into, &model.Attr{At: p.Key, Name: name, Value: model.Is(s, p.Value)})
+	*into = append(*into, &model.Attr{At: p.Key, Name: model.DecodeText(name), Value: model.Is(model.DecodeText(s), p.Value)})
 }
 
 func (d *decoder) strings(path string, raw any) []model.String {
@@ -405,7 +467,7 @@ func (d *decoder) strings(path string, raw any) []model.String {
 	for i, x := range list {
 		el := fmt.Sprintf("%s[%d]", path, i)
 		if s, ok := x.(string); ok {
-			out = append(out, model.Is(s, d.keys[el].Value))
+			out = append(out, model.Is(model.DecodeText(s), d.keys[el].Value))
 		} else {
 			d.wrongType(el, "a string")
 		}
@@ -413,8 +475,11 @@ func (d *decoder) strings(path string, raw any) []model.String {
 	return out
 }
 
-func (d *decoder) scalar(path string, raw any, t reflect.Type, v reflect.Value) {
-	x, want := convert(raw, t)
+func (d *decoder) scalar(path string, raw any, k Key, v reflect.Value) {
+	x, want := convert(raw, k.Type)
+	if text, ok := x.(string); ok && want == "" && !k.allows(text) {
+		want = "one of " + strings.Join(k.Words, ", ")
+	}
 	if want != "" {
 		d.wrongType(path, want)
 		return
@@ -422,12 +487,23 @@ func (d *decoder) scalar(path string, raw any, t reflect.Type, v reflect.Value) 
 	model.SetAny(v, x, d.keys[path].Value)
 }
 
+// allows reports whether a text is one of the words of the key.
+func (k Key) allows(text string) bool {
+	return k.Words == nil || k.Open || slices.ContainsFunc(k.Words, func(w string) bool { return len(w) == len(text) && strings.EqualFold(w, text) })
+}
+
+// Whole numbers are those of C and Java.
+const (
+	minInt = math.MinInt32
+	maxInt = math.MaxInt32
+)
+
 // convert turns a TOML value into a model scalar, or says what was wanted.
 func convert(raw any, t reflect.Type) (x any, want string) {
 	switch t {
 	case reflect.TypeFor[string]():
 		if s, ok := raw.(string); ok {
-			return s, ""
+			return model.DecodeText(s), ""
 		}
 		return nil, "a string"
 	case reflect.TypeFor[bool]():
@@ -436,10 +512,10 @@ func convert(raw any, t reflect.Type) (x any, want string) {
 		}
 		return nil, "true or false"
 	case reflect.TypeFor[int]():
-		if n, ok := raw.(int64); ok && n >= math.MinInt32 && n <= math.MaxInt32 {
+		if n, ok := raw.(int64); ok && n >= minInt && n <= maxInt {
 			return int(n), ""
 		}
-		return nil, "a whole number"
+		return nil, "a whole number of at most 32 bits"
 	case reflect.TypeFor[float64]():
 		switch n := raw.(type) {
 		case float64:
@@ -463,7 +539,10 @@ func convert(raw any, t reflect.Type) (x any, want string) {
 }
 
 func (d *decoder) wrongType(path, want string) {
-	p := d.keys[path]
+	p, ok := d.keys[path]
+	if !ok {
+		p = d.keys[path+"[0]"] // tables where there should be none
+	}
 	at := p.Value
 	if !at.IsValid() {
 		at = p.Key
@@ -471,12 +550,18 @@ func (d *decoder) wrongType(path, want string) {
 	d.add("C103", "wrong-type", at, fmt.Sprintf("%q must be %s", lastKey(path), want))
 }
 
-func (d *decoder) unknown(path, key string, known []string) {
+// unknown reports a key that there is not, and returns the one that was meant.
+func (d *decoder) unknown(path, key string, known []string) (meant string) {
 	msg := fmt.Sprintf("unknown key %q", key)
-	if s := diag.Suggest(key, known); s != "" {
-		msg += fmt.Sprintf("; did you mean %q?", s)
+	if meant = diag.Suggest(key, known); meant != "" {
+		msg += fmt.Sprintf("; did you mean %q?", meant)
 	}
-	d.add("C102", "unknown-key", d.keys[path].Key, msg)
+	p, ok := d.keys[path]
+	if !ok {
+		p = d.keys[path+"[0]"]
+	}
+	d.add("C102", "unknown-key", p.Key, msg)
+	return meant
 }
 
 func lastKey(path string) string {

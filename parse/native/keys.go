@@ -10,13 +10,21 @@ import (
 // place is where a key and its value stand.
 type place struct{ Key, Value diag.Span }
 
-// scanKeys finds the place of every key of a TOML file that is known to be well
-// formed, by its full path: "node[1].service[0].connector[0].port". The TOML
-// library gives no places for keys, so this walks the bytes once more.
-func scanKeys(f *diag.File) map[string]place {
-	s := &scanner{file: f, b: f.Data, out: map[string]place{}, arrays: map[string]int{}}
+// scanKeys finds the place of every key of a well-formed TOML file (what it finds in
+// another is of no use), by its full path: "node[1].service[0].connector[0].port". The TOML
+// library gives no places for keys, so this walks the bytes once more. False: the
+// paths take more memory than [pathsPerByte] allows.
+func scanKeys(f *diag.File) (map[string]place, bool) {
+	s := &scanner{file: f, b: f.Data, out: map[string]place{}, arrays: map[string]int{}, left: freePaths + pathsPerByte*len(f.Data)}
 	s.document()
-	return s.out
+	return s.out, s.left >= 0
+}
+
+// set records a place and pays for its path.
+func (s *scanner) set(path string, p place) {
+	if s.left -= len(path); s.left >= 0 {
+		s.out[path] = p
+	}
 }
 
 type scanner struct {
@@ -25,6 +33,7 @@ type scanner struct {
 	i      int
 	out    map[string]place
 	arrays map[string]int // elements so far of each array of tables
+	left   int            // bytes that paths may still take
 }
 
 func (s *scanner) span(start, end int) diag.Span { return diag.At(s.file, start, end) }
@@ -33,7 +42,7 @@ func (s *scanner) document() {
 	prefix := ""
 	for {
 		s.blank()
-		if s.i >= len(s.b) {
+		if s.i >= len(s.b) || s.left < 0 {
 			return
 		}
 		start := s.i
@@ -84,6 +93,10 @@ func (s *scanner) header(start int) string {
 	path := ""
 	for n, p := range parts {
 		path = join(path, p)
+		if _, ok := s.out[path]; !ok && n < len(parts)-1 && s.arrays[path] == 0 {
+			at := s.span(start, s.i) // a table that only this header makes
+			s.set(path, place{at, at})
+		}
 		if n == len(parts)-1 && array {
 			path += "[" + strconv.Itoa(s.arrays[path]) + "]"
 			s.arrays[strings.TrimSuffix(path, path[strings.LastIndexByte(path, '['):])]++
@@ -92,7 +105,7 @@ func (s *scanner) header(start int) string {
 		}
 	}
 	at := s.span(start, s.i)
-	s.out[path] = place{at, at}
+	s.set(path, place{at, at})
 	return path
 }
 
@@ -142,12 +155,12 @@ func (s *scanner) pair(prefix string) {
 	for _, p := range parts {
 		path = join(path, p)
 		if _, ok := s.out[path]; !ok {
-			s.out[path] = place{Key: s.span(start, keyEnd)}
+			s.set(path, place{Key: s.span(start, keyEnd)})
 		}
 	}
 	from := s.i
 	s.value(path)
-	s.out[path] = place{s.span(start, keyEnd), s.span(from, s.i)}
+	s.set(path, place{s.span(start, keyEnd), s.span(from, s.i)})
 }
 
 // value skips one value; the keys of inline tables are recorded.
@@ -170,7 +183,7 @@ func (s *scanner) value(path string) {
 			if s.i == from {
 				return
 			}
-			s.out[el] = place{s.span(from, s.i), s.span(from, s.i)}
+			s.set(el, place{s.span(from, s.i), s.span(from, s.i)})
 		}
 		s.i++
 	case '{':
@@ -188,10 +201,11 @@ func (s *scanner) value(path string) {
 		}
 		s.i++
 	default:
+		from := s.i
 		for s.i < len(s.b) && !strings.ContainsRune(",]}#\r\n", rune(s.b[s.i])) {
 			s.i++
 		}
-		for s.i > 0 && (s.b[s.i-1] == ' ' || s.b[s.i-1] == '\t') {
+		for s.i > from && (s.b[s.i-1] == ' ' || s.b[s.i-1] == '\t') {
 			s.i--
 		}
 	}

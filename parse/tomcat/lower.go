@@ -163,40 +163,51 @@ func (l *lowering) text(dst any, e *Element) {
 	l.set(reflect.ValueOf(dst).Elem(), e.Local(), l.substitute(strings.TrimSpace(e.Text), e.Tag), e.Tag)
 }
 
-// attrs sets the fields of *dst whose key is an attribute of e; the others go to
-// the field of key "attributes", or are unmapped when there is none.
+// attrs sets the fields of *dst whose key is an attribute of e; the others, and
+// numbers and truth values that a property without a known value gives, go to the
+// field of key "attributes", or are unmapped when there is none, as is what is no number.
 func (l *lowering) attrs(dst any, e *Element) {
 	l.elem = e.Name
 	v := reflect.ValueOf(dst).Elem()
 	v.FieldByName("At").Set(reflect.ValueOf(e.Tag))
 	fields := model.Fields(v.Type())
 	seen := make(map[string]bool, len(e.Attrs))
-next:
 	for i := range e.Attrs {
-		a := &e.Attrs[i]
-		if seen[a.Name] {
-			continue
+		if a := &e.Attrs[i]; !seen[a.Name] {
+			seen[a.Name] = true
+			l.field(v, fields, e, a)
 		}
-		seen[a.Name] = true
-		for _, f := range fields {
-			if f.Key == a.Name && f.Kind == model.ScalarField {
-				l.set(v.FieldByIndex(f.Index), a.Name, l.substitute(a.Value, a.Span), a.Span)
-				continue next
-			}
-		}
-		for _, f := range fields {
-			if f.Kind == model.AttrsField {
-				fv := v.FieldByIndex(f.Index)
-				fv.Set(reflect.Append(fv, reflect.ValueOf(l.attr(a))))
-				continue next
-			}
-		}
-		l.drop(a.Span, e.Name+" attribute "+a.Name)
 	}
 }
 
-func (l *lowering) attr(a *Attr) *model.Attr {
-	return &model.Attr{At: a.NameSpan, Name: a.Name, Value: model.Is(l.substitute(a.Value, a.Span), a.Span)}
+// field sets the field that an attribute is for.
+func (l *lowering) field(v reflect.Value, fields []model.Field, e *Element, a *Attr) {
+	value := l.substitute(a.Value, a.Span)
+	for _, f := range fields {
+		if f.Key != a.Name || f.Kind != model.ScalarField {
+			continue
+		}
+		if f.Type != reflect.TypeFor[string]() && strings.Contains(value, "${") {
+			break
+		}
+		fv := v.FieldByIndex(f.Index)
+		if l.set(fv, a.Name, value, a.Span); model.Any(fv).Origin != model.Written {
+			l.drop(a.Span, e.Name+" attribute "+a.Name) // no number
+		}
+		return
+	}
+	for _, f := range fields {
+		if f.Kind == model.AttrsField {
+			fv := v.FieldByIndex(f.Index)
+			fv.Set(reflect.Append(fv, reflect.ValueOf(newAttr(a, value))))
+			return
+		}
+	}
+	l.drop(a.Span, e.Name+" attribute "+a.Name)
+}
+
+func newAttr(a *Attr, value string) *model.Attr {
+	return &model.Attr{At: a.NameSpan, Name: a.Name, Value: model.Is(value, a.Span)}
 }
 
 func (l *lowering) drop(at diag.Span, what string) {

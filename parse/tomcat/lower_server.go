@@ -277,7 +277,7 @@ func (l *lowering) component(e *Element) *model.Component {
 			c.Class = model.Is(l.substitute(a.Value, a.Span), a.Span)
 			continue
 		}
-		c.Attrs = append(c.Attrs, l.attr(a))
+		c.Attrs = append(c.Attrs, newAttr(a, l.substitute(a.Value, a.Span)))
 	}
 	if t := strings.TrimSpace(e.Text); t != "" {
 		c.Text = model.Is(l.substitute(t, e.Tag), e.Tag)

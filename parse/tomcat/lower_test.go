@@ -1,6 +1,7 @@
 package tomcat
 
 import (
+	"strings"
 	"testing"
 
 	"clowder/parse/diag"
@@ -103,12 +104,22 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// attributes joins attributes as name=value.
+func attributes(list []*model.Attr) string {
+	var out []string
+	for _, a := range list {
+		out = append(out, a.Name+"="+a.Value.V)
+	}
+	return strings.Join(out, " ")
+}
+
 func TestLowerValues(t *testing.T) {
 	const xml = `<Server port="8OO5" utilityThreads="2"><Service name="${svc}"><Connector port="${p:-81}${none}" address="${a}" relaxed="x"/>
 <Engine name="e"><Cluster channelSendOptions="async, use_ack"><Channel><Interceptor className="x.StaticMembershipInterceptor"><Member host="a" port="1"/><LocalMember host="b"/></Interceptor></Channel></Cluster>
 <Host name="h"><Alias> www </Alias><Context path="/x"><Manager className="m" maxActiveSessions=""/></Context></Host></Engine><Engine name="f"/></Service></Server>`
 	n, unmapped, diags := lower(t, xml, Options{Version: "9.0.80", Property: func(k string) (string, bool) { return "v", k == "a" }})
-	if n.Port != model.Def(8005) || n.Services[0].Name.V != "${svc}" || n.Connectors()[0].Address.V != "v" || n.Connectors()[0].Extra[0].Name != "relaxed" {
+	if n.Port != model.Def(8005) || n.Services[0].Name.V != "${svc}" || n.Connectors()[0].Address.V != "v" || attributes(n.Extra) != "utilityThreads=2" ||
+		attributes(n.Connectors()[0].Extra) != "port=81${none} relaxed=x" || n.Connectors()[0].Port.IsSet() {
 		t.Errorf("%+v", n)
 	}
 	ids := ""
@@ -118,8 +129,12 @@ func TestLowerValues(t *testing.T) {
 	if ids != "T006 T008 T008 T006 " {
 		t.Errorf("findings %s%v", ids, diags)
 	}
-	if len(unmapped) != 2 || unmapped[0].What != "Server attribute utilityThreads" || unmapped[1].What != "second Engine" {
-		t.Errorf("unmapped %v", unmapped)
+	var lost []string
+	for _, u := range unmapped {
+		lost = append(lost, u.What)
+	}
+	if s := strings.Join(lost, ", "); s != "Server attribute port, Manager attribute maxActiveSessions, second Engine" {
+		t.Errorf("unmapped %s", s)
 	}
 	k := n.Cluster()
 	if i := k.Channel.Interceptors[0]; k.SendOptions.V != 10 || i.Members[0].Port.V != 1 || i.Local.Host.V != "b" {

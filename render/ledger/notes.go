@@ -49,10 +49,14 @@ func (w *walker) structs(v reflect.Value) {
 		w.unit(v)
 		return
 	}
+	k, _ := v.Addr().Interface().(*model.Component)
 	for _, f := range model.Fields(t) {
 		fv := v.FieldByIndex(f.Index)
 		switch f.Kind {
 		case model.ScalarField:
+			if k != nil && f.Key == "element" && (k.Class.IsWritten() || len(k.Attrs) > 0) {
+				continue // its class and attributes tell what became of it
+			}
 			if x := model.Any(fv); x.Origin == model.Written {
 				w.note(x.Span, areaOf(t, f.Key), t.Name()+"."+f.Key, factText(t, f, x.V), isNeutral(t, f.Key, x.V))
 			}

@@ -1,15 +1,13 @@
 // Package native writes a setup as TOML, the format that clowder keeps: the
-// names are those of httpd and Tomcat, defaults are left out, and each block
-// says which file and line it came from. Package parse/native reads it back.
+// names are those of httpd and Tomcat, and defaults are left out. Package
+// parse/native reads it back; docs/toml.md describes it.
 package native
 
 import (
 	"bytes"
 	"fmt"
 	"reflect"
-	"strconv"
 	"strings"
-	"time"
 
 	"clowder/parse/diag"
 	"clowder/parse/model"
@@ -23,85 +21,132 @@ var Target = target.Target{
 	Render: render,
 }
 
+const head = `# A setup of httpd and Tomcat for clowder. Names are those of the two servers;
+# what is not written here has the servers' own default.
+`
+
+// render writes one file. The order is that of the model, what has no field last;
+// the same setup gives the same bytes. There is no note for what the TOML says
+// exactly, which is all but what notes lists.
 func render(s *model.Setup, o target.Options) (*target.Result, error) {
 	w := &writer{provenance: o.Provenance}
-	w.buf.WriteString("# A setup of httpd and Tomcat for clowder. Names are those of the two servers;\n" +
-		"# what is not written here has the servers' own default.\n")
-	w.table("", reflect.ValueOf(s).Elem())
-	res := &target.Result{Files: []target.File{{Name: "clowder.toml", Data: w.buf.Bytes()}}}
-	res.Notes = dropped(s)
-	return res, nil
-}
-
-// dropped has a note for everything that neither a field of the model nor a kept
-// directive holds.
-func dropped(s *model.Setup) []target.Note {
-	kept := map[diag.Span]bool{} // by file and end: the list of the others may be without indents
-	end := func(at diag.Span) diag.Span { return diag.Span{File: at.File, End: at.End} }
-	var add func(list []*model.Directive)
-	add = func(list []*model.Directive) {
-		for _, d := range list {
-			kept[end(d.At)] = true
-			add(d.Children)
-		}
+	w.buf.WriteString(head)
+	w.table("", "", reflect.ValueOf(s).Elem())
+	if w.err != nil {
+		return nil, w.err
 	}
-	for _, f := range s.FrontEnds {
-		for _, srv := range append([]*model.Server{f.Main}, f.VHosts...) {
-			if srv == nil {
-				continue
-			}
-			add(srv.Settings.Extras)
-			for _, sec := range srv.Sections {
-				add(sec.Settings.Extras)
-			}
-		}
-	}
-	var notes []target.Note
-	for _, u := range s.Unmapped {
-		if !kept[end(u.Span)] {
-			notes = append(notes, target.Note{Loss: target.Dropped, ID: "unmapped", Security: u.Guard || u.FileGuard, Span: u.Span, Fact: u.What, Message: "It has no place in the TOML."})
-		}
-	}
-	return notes
+	return &target.Result{
+		Files: []target.File{{Name: "clowder.toml", Data: w.buf.Bytes(), Private: w.private}},
+		Notes: notes(s),
+	}, nil
 }
 
 type writer struct {
 	buf        bytes.Buffer
 	provenance bool
+	private    bool // a secret was written
+	depth      int
+	err        error // nothing more is written then
 }
 
-// table writes the scalars of a struct, then its sub-tables under path.
-func (w *writer) table(path string, v reflect.Value) {
+// maxDepth is how deep tables may be nested: each writes the names of all around
+// it, and the reader follows no more than 100.
+const maxDepth = 64
+
+// down goes into a table; the caller goes up again. False: it must not be written.
+func (w *writer) down(at diag.Span) bool {
+	if w.depth++; w.depth > maxDepth && w.err == nil {
+		w.err = fmt.Errorf("%s: this is nested more than %d deep, too deep for TOML", at, maxDepth)
+	}
+	return w.err == nil
+}
+
+// line writes one line, with the place of its value when that was asked for.
+func (w *writer) line(text string, at diag.Span) {
+	w.private = w.private || diag.HideSecrets(text) != text
+	w.buf.WriteString(text)
+	if w.provenance && at.IsValid() {
+		w.buf.WriteString(" # ")
+		w.buf.WriteString(placeText(at))
+	}
+	w.buf.WriteByte('\n')
+}
+
+// placeText is a place for a comment, which must not end its line.
+func placeText(at diag.Span) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7F {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(at.Short(), "?"))
+}
+
+// table writes the scalars of a struct, then its sub-tables under path; key is the
+// last part of that.
+func (w *writer) table(path, key string, v reflect.Value) {
 	fields := model.Fields(v.Type())
+	_, component := v.Addr().Interface().(*model.Component)
 	for _, f := range fields {
 		fv := v.FieldByIndex(f.Index)
 		switch f.Kind {
 		case model.ScalarField:
-			w.scalar(f.Key, fv)
+			if component && f.Key == "element" && model.Any(fv).V == model.ImpliedElement(key) {
+				continue
+			}
+			w.scalar(f, fv)
 		case model.ListField:
 			w.list(f.Key, fv)
 		case model.AttrsField:
-			w.attributes(f.Key, fv.Interface().([]*model.Attr), v.Type() == reflect.TypeFor[model.Component]())
+			w.attributes(f.Key, fv.Interface().([]*model.Attr), component)
 		}
 	}
 	for _, f := range fields {
-		fv := v.FieldByIndex(f.Index)
-		sub := join(path, f.Key)
-		switch f.Kind {
-		case model.StructField:
-			if !fv.IsNil() {
-				w.header("[", sub, "]", model.PlaceOf(fv.Elem()))
-				w.table(sub, fv.Elem())
-			}
-		case model.ArrayField:
-			for i := range fv.Len() {
-				el := fv.Index(i).Elem()
-				w.header("[[", sub, "]]", model.PlaceOf(el))
-				w.table(sub, el)
-			}
-		case model.TableField:
-			w.modules(sub, fv.Interface().([]*model.Module))
+		if !isExtra(f) {
+			w.subTable(join(path, f.Key), f, v.FieldByIndex(f.Index))
 		}
+	}
+	for _, f := range fields {
+		if isExtra(f) {
+			w.subTable(join(path, f.Key), f, v.FieldByIndex(f.Index))
+		}
+	}
+}
+
+// isExtra reports whether the field holds what has none: it comes last.
+func isExtra(f model.Field) bool { return f.Type == reflect.TypeFor[model.Directive]() }
+
+func (w *writer) subTable(path string, f model.Field, v reflect.Value) {
+	defer func(depth int) { w.depth = depth }(w.depth)
+	switch f.Kind {
+	case model.StructField:
+		if !v.IsNil() && w.down(model.PlaceOf(v.Elem())) {
+			w.header("["+path+"]", model.PlaceOf(v.Elem()))
+			w.table(path, f.Key, v.Elem())
+		}
+	case model.ArrayField:
+		if v.Len() == 0 || !w.down(model.PlaceOf(v.Index(0).Elem())) {
+			return
+		}
+		for i := range v.Len() {
+			el := v.Index(i).Elem()
+			w.header("[["+path+"]]", model.PlaceOf(el))
+			if d, ok := el.Addr().Interface().(*model.Directive); ok {
+				w.secretWords(d)
+			}
+			w.table(path, f.Key, el)
+		}
+	case model.TableField:
+		w.modules(path, v.Interface().([]*model.Module))
+	}
+}
+
+// secretWords looks for secrets that stand behind the name of a directive, such as
+// AuthLDAPBindPassword.
+func (w *writer) secretWords(d *model.Directive) {
+	for i := range d.Args {
+		text := d.Name.V + `="` + d.Arg(i) + `"`
+		w.private = w.private || diag.HideSecrets(text) != text
 	}
 }
 
@@ -112,67 +157,63 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-func (w *writer) header(open, path, end string, at diag.Span) {
+func (w *writer) header(text string, at diag.Span) {
 	w.buf.WriteByte('\n')
-	if at.IsValid() {
-		fmt.Fprintf(&w.buf, "# %s\n", at.Short())
-	}
-	fmt.Fprintf(&w.buf, "%s%s%s\n", open, path, end)
+	w.line(text, at)
 }
 
-// stated reports whether a value must be written: it stands in a source file, or
-// it was inferred and is the name that other places refer to.
+// inferredKeys are what is written although no file says it: it was concluded from
+// the names and the rest of the files, which the TOML does not have.
+var inferredKeys = map[string]bool{"name": true, "version": true, "path": true}
+
+// stated reports whether a value must be written.
 func stated(key string, v model.AnyValue) bool {
-	return v.Origin == model.Written || v.Origin == model.Inferred && key == "name"
+	return v.Origin == model.Written || v.Origin == model.Inferred && inferredKeys[key]
 }
 
-func (w *writer) scalar(key string, fv reflect.Value) {
+func (w *writer) scalar(f model.Field, fv reflect.Value) {
 	v := model.Any(fv)
-	if stated(key, v) {
-		fmt.Fprintf(&w.buf, "%s = %s%s\n", quoteKey(key), quoteScalar(v.V), w.comment(v.Span))
+	if !stated(f.Key, v) {
+		return
 	}
+	w.private = w.private || f.Secret && v.V != ""
+	w.line(quoteKey(f.Key)+" = "+quoteScalar(v.V), v.Span)
 }
 
-func (w *writer) comment(at diag.Span) string {
-	if !w.provenance || !at.IsValid() {
-		return ""
-	}
-	return " # " + at.Short()
-}
-
+// list writes an array in one line; with provenance one value in each line when
+// they come from several.
 func (w *writer) list(key string, fv reflect.Value) {
 	if fv.Len() == 0 {
 		return
 	}
-	items := make([]string, fv.Len())
-	var at diag.Span
+	items := make([]model.AnyValue, fv.Len())
+	texts := make([]string, fv.Len())
+	spread := false
 	for i := range items {
-		v := model.Any(fv.Index(i))
-		items[i] = quoteScalar(v.V)
-		if i == 0 {
-			at = v.Span
-		}
+		items[i] = model.Any(fv.Index(i))
+		texts[i] = quoteScalar(items[i].V)
+		spread = spread || w.provenance && items[i].Span.Short() != items[0].Span.Short()
 	}
-	fmt.Fprintf(&w.buf, "%s = [%s]%s\n", quoteKey(key), strings.Join(items, ", "), w.comment(at))
+	if !spread {
+		w.line(quoteKey(key)+" = ["+strings.Join(texts, ", ")+"]", items[0].Span)
+		return
+	}
+	w.line(quoteKey(key)+" = [", diag.Span{})
+	for i, text := range texts {
+		w.line("  "+text+",", items[i].Span)
+	}
+	w.line("]", diag.Span{})
 }
 
 // attributes writes name = "value" pairs: straight into the table of a component,
-// as an inline table elsewhere.
-func (w *writer) attributes(key string, attrs []*model.Attr, flat bool) {
-	if len(attrs) == 0 {
-		return
-	}
-	var nested []string
+// below their key elsewhere and when a component has a key of that name.
+func (w *writer) attributes(key string, attrs []*model.Attr, component bool) {
 	for _, a := range attrs {
-		pair := quoteKey(a.Name) + " = " + quoteString(a.Value.V)
-		if flat && !reserved(a.Name) {
-			w.buf.WriteString(pair + w.comment(a.At) + "\n")
-			continue
+		name := quoteKey(a.Name)
+		if !component || reserved(a.Name) {
+			name = key + "." + name
 		}
-		nested = append(nested, pair)
-	}
-	if nested != nil {
-		fmt.Fprintf(&w.buf, "%s = { %s }\n", quoteKey(key), strings.Join(nested, ", "))
+		w.line(name+" = "+quoteString(a.Value.V), a.At)
 	}
 }
 
@@ -186,74 +227,14 @@ func reserved(name string) bool {
 	return false
 }
 
+// modules writes what is loaded: a table holds no key twice, and httpd takes the
+// first line of several for one module.
 func (w *writer) modules(path string, mods []*model.Module) {
 	if len(mods) == 0 {
 		return
 	}
-	w.header("[", path, "]", mods[0].At)
-	for _, m := range mods {
-		fmt.Fprintf(&w.buf, "%s = %s%s\n", quoteKey(m.Name.V), quoteString(m.File.V), w.comment(m.At))
+	w.header("["+path+"]", mods[0].At)
+	for _, m := range model.LoadedModules(mods) {
+		w.line(quoteKey(m.Name.V)+" = "+quoteString(m.File.V), m.At)
 	}
-}
-
-func quoteKey(k string) string {
-	for _, r := range k {
-		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-') {
-			return quoteString(k)
-		}
-	}
-	if k == "" {
-		return `""`
-	}
-	return k
-}
-
-func quoteScalar(v any) string {
-	switch v := v.(type) {
-	case string:
-		return quoteString(v)
-	case time.Duration:
-		return `"` + model.FormatDuration(v) + `"`
-	case float64:
-		s := strconv.FormatFloat(v, 'f', -1, 64)
-		if !strings.Contains(s, ".") {
-			s += ".0"
-		}
-		return s
-	}
-	return fmt.Sprint(v)
-}
-
-// quoteString prefers a literal string where a basic one would need escapes.
-func quoteString(s string) string {
-	plain := true
-	for _, r := range s {
-		if r < 0x20 || r == 0x7F || r == 0xFFFD {
-			plain = false
-		}
-	}
-	if plain && strings.ContainsAny(s, `"\`) && !strings.Contains(s, "'") {
-		return "'" + s + "'"
-	}
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r < 0x20 || r == 0x7F:
-			fmt.Fprintf(&b, `\u%04X`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
 }

@@ -13,7 +13,7 @@ import (
 // Within a cell all prefixes apply or do not, so that the order of the directives
 // can be settled here; patterns become branches.
 func (b *builder) cells(s *Site) {
-	c := &cutter{b: b, site: s, srv: s.Server}
+	c := newCutter(b, s)
 	b.early(s)
 	paths := map[string]bool{"/": true}
 	add := func(path string) {
@@ -67,7 +67,7 @@ func (c *cutter) distinct(paths []string) []*Cell {
 	byPath := map[string]*Cell{}
 	for _, p := range slices.Backward(paths) {
 		cell := &Cell{Path: p, Outcome: c.outcome(p, nil)}
-		if around := enclosing(byPath, p); around != nil && cell.same(&around.Outcome) {
+		if around := enclosing(byPath, p); around != nil && cell.same(&around.Outcome) && c.sameBelow(p, around.Path) {
 			continue
 		}
 		byPath[p] = cell
@@ -75,6 +75,24 @@ func (c *cutter) distinct(paths []string) []*Cell {
 	}
 	slices.Reverse(out)
 	return out
+}
+
+// sameBelow reports whether two cells would be served alike where a pattern takes
+// the mapping away: by the same Redirect and the same Alias.
+func (c *cutter) sameBelow(a, b string) bool {
+	if !slices.ContainsFunc(c.srv.Mappings, func(m *model.Mapping) bool { return m.Regex.V && m.Excludes() }) {
+		return true
+	}
+	ra, rb := c.redirects.hits(a, nil), c.redirects.hits(b, nil)
+	if len(ra) != len(rb) || len(ra) > 0 && ra[0] != rb[0] {
+		return false
+	}
+	for _, al := range c.srv.PathAlias {
+		if !al.Regex.V && covers(al.Path.V, a) != covers(al.Path.V, b) {
+			return false
+		}
+	}
+	return true
 }
 
 // enclosing returns the innermost cell around a path that is no cell yet.
@@ -131,6 +149,56 @@ type cutter struct {
 	site  *Site
 	srv   *model.Server
 	paths []string // of the cells
+
+	sections, mappings, redirects *prefixes
+	patterned                     []*model.Section // Locations with a pattern, or with redirects that have one
+	proxies                       []*model.Section // Proxy and ProxyMatch
+	targets                       map[string]*target
+}
+
+// target is what belongs to the target of a mapping.
+type target struct {
+	pool      *Pool
+	rest, why string           // see [builder.pool]
+	sections  []*model.Section // Proxy sections that apply to it
+}
+
+// target returns what belongs to the target of a mapping.
+func (c *cutter) target(url string) *target {
+	t := c.targets[url]
+	if t == nil {
+		t = &target{}
+		t.pool, t.rest, t.why = c.b.pool(c.site, url)
+		for _, sec := range c.proxies {
+			if proxied(sec, url) {
+				t.sections = append(t.sections, sec)
+			}
+		}
+		c.targets[url] = t
+	}
+	return t
+}
+
+func newCutter(b *builder, s *Site) *cutter {
+	c := &cutter{b: b, site: s, srv: s.Server, sections: &prefixes{}, mappings: &prefixes{}, redirects: &prefixes{}, targets: map[string]*target{}}
+	for i, sec := range c.srv.Sections {
+		if strings.HasPrefix(sec.Kind.V, "Location") {
+			re := sectionRegex(sec)
+			c.sections.add(i, cmp.Or(re, sec.Path.V), re != "")
+			if re != "" || slices.ContainsFunc(sec.Settings.Redirects, func(r *model.Redirect) bool { return r.Regex.V }) {
+				c.patterned = append(c.patterned, sec)
+			}
+		} else {
+			c.proxies = append(c.proxies, sec)
+		}
+	}
+	for i, m := range c.srv.Mappings {
+		c.mappings.add(i, m.Path.V, m.Regex.V)
+	}
+	for i, r := range c.srv.Settings.Redirects {
+		c.redirects.add(i, r.Path.V, r.Regex.V)
+	}
+	return c
 }
 
 // Most conditions whose every combination becomes a branch, and most of which
@@ -200,7 +268,7 @@ func (c *cutter) conditions(path string, plain *Outcome) []Pattern {
 		o := c.outcome(path, []string{regex})
 		return o.Kind != plain.Kind || o.Mapping != plain.Mapping || o.Redirect != plain.Redirect || o.Root != plain.Root
 	}
-	for _, sec := range c.srv.Sections {
+	for _, sec := range c.patterned {
 		if re := sectionRegex(sec); re != "" {
 			add(re, sec.Path, true)
 		}

@@ -21,20 +21,26 @@ func (p *Plan) Outcomes() []*Outcome {
 
 // Mark puts into the ledger what the plan itself settles and what is then the same
 // in every target: names, the choice of sites, access rules, members that cannot
-// be used, AJP members that go over HTTP, mappings that no request reaches. What
+// be used, AJP members that go over HTTP, mappings and redirects that no request reaches. What
 // the target writes of the rest it marks itself.
 func (p *Plan) Mark(l *ledger.Ledger) {
-	reached := map[*model.Mapping]bool{}
+	reached, redirects := map[*model.Mapping]bool{}, map[*model.Redirect]bool{}
 	for _, o := range p.Outcomes() {
 		o.Access.Mark(l)
 		if o.Mapping != nil {
 			reached[o.Mapping] = true
 		}
+		redirects[o.Redirect] = true
 	}
 	for _, s := range p.Sites {
 		for _, m := range s.Server.Mappings {
 			if !reached[m] {
 				l.Exact(m)
+			}
+		}
+		for _, r := range s.Server.Settings.Redirects {
+			if !redirects[r] {
+				l.Exact(r)
 			}
 		}
 	}

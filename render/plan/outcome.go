@@ -12,15 +12,14 @@ import (
 // outcome settles what is done with the paths of a cell that match the patterns
 // in on, and no others. The order is httpd's: ProxyPass of a Location, ProxyPass
 // of the server in file order, then Redirect, handler and files; a Redirect in a
-// Location comes last and wins.
+// Location wins: over a mapping when access was granted, else before that is asked
+// (translate_alias_redir and fixup_redir of mod_alias.c).
 func (c *cutter) outcome(cell string, on []string) Outcome {
 	var o Outcome
 	var inSection *model.Redirect
 	var of *model.Section // the Location that has the mapping
-	for _, sec := range c.srv.Sections {
-		if !strings.HasPrefix(sec.Kind.V, "Location") || !c.applies(sec, cell, on) {
-			continue
-		}
+	for _, i := range c.sections.hits(cell, on) {
+		sec := c.srv.Sections[i]
 		o.Sections = append(o.Sections, sec)
 		if sec.Mapping != nil {
 			o.Mapping, of = sec.Mapping, sec
@@ -32,18 +31,18 @@ func (c *cutter) outcome(cell string, on []string) Outcome {
 		}
 	}
 	if o.Mapping == nil {
-		for _, m := range c.srv.Mappings {
-			if hits(m.Path.V, m.Regex.V, cell, on) {
-				o.Mapping = m
-				break
-			}
+		if first := c.mappings.hits(cell, on); len(first) > 0 {
+			o.Mapping = c.srv.Mappings[first[0]]
 		}
 	}
 	c.settings(&o)
 	o.Access = newAccess(o.Settings.Access)
 	switch {
 	case inSection != nil:
-		c.redirect(&o, inSection, cell)
+		if o.Mapping == nil || o.Mapping.Excludes() {
+			o.Access = Access{Free: Everyone()} // sent when the URL is translated, before anybody is asked
+		}
+		c.redirect(&o, inSection)
 	case o.Mapping != nil && !o.Mapping.Excludes():
 		c.proxy(&o, of)
 	default:
@@ -53,14 +52,7 @@ func (c *cutter) outcome(cell string, on []string) Outcome {
 	return o
 }
 
-// applies reports whether a Location section applies.
-func (c *cutter) applies(sec *model.Section, cell string, on []string) bool {
-	if re := sectionRegex(sec); re != "" {
-		return slices.Contains(on, re)
-	}
-	return covers(sec.Path.V, cell)
-}
-
+// hits reports whether a prefix or a pattern applies.
 func hits(p string, regex bool, cell string, on []string) bool {
 	if regex {
 		return slices.Contains(on, p)
@@ -73,11 +65,9 @@ func hits(p string, regex bool, cell string, on []string) bool {
 func (c *cutter) settings(o *Outcome) {
 	merged := c.srv.Settings
 	if o.Mapping != nil && !o.Mapping.Excludes() {
-		for _, sec := range c.srv.Sections {
-			if strings.HasPrefix(sec.Kind.V, "Proxy") && proxied(sec, o.Mapping.Target.V) {
-				merged = sec.Settings.Over(&merged)
-				o.Sections = append(o.Sections, sec)
-			}
+		for _, sec := range c.target(o.Mapping.Target.V).sections {
+			merged = sec.Settings.Over(&merged)
+			o.Sections = append(o.Sections, sec)
 		}
 	}
 	for _, sec := range o.Sections {
@@ -104,12 +94,10 @@ func proxied(sec *model.Section, url string) bool {
 
 // local settles what httpd does itself.
 func (c *cutter) local(o *Outcome, cell string, on []string) {
-	for _, r := range c.srv.Settings.Redirects {
-		if hits(r.Path.V, r.Regex.V, cell, on) {
-			o.Access = Access{Free: Everyone()} // the redirect of a server is sent before anybody is asked
-			c.redirect(o, r, cell)
-			return
-		}
+	if first := c.redirects.hits(cell, on); len(first) > 0 {
+		o.Access = Access{Free: Everyone()} // the redirect of a server is sent before anybody is asked
+		c.redirect(o, c.srv.Settings.Redirects[first[0]])
+		return
 	}
 	if h := o.Settings.Handler; h.V != "" && !strings.EqualFold(h.V, "none") && !strings.EqualFold(h.V, "default-handler") {
 		o.Kind, o.Handler = Handler, strings.ToLower(h.V)
@@ -130,15 +118,15 @@ func (c *cutter) local(o *Outcome, cell string, on []string) {
 	}
 }
 
-func (c *cutter) redirect(o *Outcome, r *model.Redirect, cell string) {
+func (c *cutter) redirect(o *Outcome, r *model.Redirect) {
 	o.Kind, o.Redirect, o.Location, o.Status = Redirect, r, r.Target.V, r.Status.Or(302)
 	switch {
 	case r.Regex.V:
 		o.Regex = &Pattern{Regex: r.Path.V, RE2: isRE2(r.Path.V), Fact: r}
-	case r.Path.V != "":
+	case r.Path.IsSet():
 		o.Strip = r.Path.V
-	default:
-		o.Strip = cell
+	default: // in a Location without a path: one place for all (fixup_redir of mod_alias.c)
+		o.Regex = &Pattern{Regex: "^", RE2: true, Fact: r}
 	}
 	if o.Location == "" || o.Status < 300 || o.Status > 399 {
 		o.Kind = Refuse
@@ -150,7 +138,8 @@ func (c *cutter) redirect(o *Outcome, r *model.Redirect, cell string) {
 func (c *cutter) proxy(o *Outcome, of *model.Section) {
 	m := o.Mapping
 	o.Kind = Proxy
-	pool, rest, why := c.b.pool(c.site, m.Target.V)
+	to := c.target(m.Target.V)
+	pool, rest, why := to.pool, to.rest, to.why
 	switch {
 	case pool != nil && (m.Interp.V && strings.Contains(m.Target.V+m.Path.V, "${")):
 		why = "variables in ProxyPass cannot be replaced there: the requests are refused"
@@ -173,6 +162,7 @@ func (c *cutter) proxy(o *Outcome, of *model.Section) {
 			o.Strip = of.Path.V
 		}
 	}
+	o.Base = pool.Path
 	if o.To = pool.Path + rest; regex != "" {
 		o.Strip = ""
 		if strings.Contains(rest, "$") {

@@ -84,6 +84,7 @@ type Outcome struct {
 	// For a pattern (Regex set) To holds $1 to $9 and is all of it.
 	Strip string
 	To    string
+	Base  string // the part of To that stands in the members' URLs; behind it there is at least a slash
 	Regex *Pattern
 
 	Handler  string          // of Handler

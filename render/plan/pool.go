@@ -129,7 +129,7 @@ func workerOf(list []*model.Member, target string) *model.Member {
 	var best *model.Member
 	for _, w := range list {
 		url := strings.TrimSuffix(w.URL.V, "/")
-		if strings.HasPrefix(strings.ToLower(target), strings.ToLower(url)) && (best == nil || len(w.URL.V) > len(best.URL.V)) {
+		if len(url) <= len(target) && strings.EqualFold(target[:len(url)], url) && (best == nil || len(w.URL.V) > len(best.URL.V)) {
 			best = w
 		}
 	}

@@ -23,6 +23,11 @@ type Options struct {
 	Tomcat string
 }
 
+// OptionError says that an option has a value that the target does not take.
+type OptionError struct{ Message string }
+
+func (e OptionError) Error() string { return e.Message }
+
 // Result is what a target made: files in order, and a note for every fact of the
 // source that the target is about.
 type Result struct {
