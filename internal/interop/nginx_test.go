@@ -99,7 +99,11 @@ func (r *nginxRoot) command(bin, conf string, more ...string) (*exec.Cmd, error)
 	if err := os.WriteFile(file, []byte(r.local(conf)), 0o600); err != nil {
 		return nil, err
 	}
-	return exec.Command(bin, append([]string{"-p", r.dir, "-c", file, "-g", fmt.Sprintf("pid %s/pid; error_log stderr; daemon off;", r.dir)}, more...)...), nil
+	global := fmt.Sprintf("pid %s/pid; error_log stderr; daemon off;", r.dir)
+	if os.Getuid() == 0 {
+		global += " user root;" // else its workers cannot read the test's folders
+	}
+	return exec.Command(bin, append([]string{"-p", r.dir, "-c", file, "-g", global}, more...)...), nil
 }
 
 // check asks nginx whether it takes the configuration.

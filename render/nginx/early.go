@@ -27,6 +27,12 @@ func (c *conf) redirect(l *loc, cell *plan.Cell, o *plan.Outcome) {
 	switch {
 	case !writable(to) || strings.ContainsAny(to, " \t") || strings.Contains(to, "%{"):
 		refuse()
+	case !r.Path.IsSet():
+		query := "$is_args$args"
+		if strings.Contains(to, "?") {
+			query = ""
+		}
+		l.head = append(l.head, d("return", code, c.lit(to)+query).from(r.At))
 	case o.Regex != nil:
 		re, ok := pcre(o.Regex.Regex)
 		target, ok2 := c.substitute(to, groups(re))
@@ -39,12 +45,6 @@ func (c *conf) redirect(l *loc, cell *plan.Cell, o *plan.Outcome) {
 			c.l.Approx("it is sent with the status 302", "", r)
 		}
 		l.head = append(l.head, d("rewrite", re, endQuery(target), flag).from(r.At), d("return", "404"))
-	case !r.Path.IsSet():
-		query := "$is_args$args"
-		if strings.Contains(to, "?") {
-			query = ""
-		}
-		l.head = append(l.head, d("return", code, c.lit(to)+query).from(r.At))
 	case o.Strip == "/" && strings.HasSuffix(to, "/") && !strings.Contains(to, "?"):
 		l.head = append(l.head, d("return", code, c.lit(strings.TrimSuffix(to, "/"))+"$request_uri").from(r.At))
 	default:

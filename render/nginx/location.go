@@ -296,13 +296,19 @@ func (c *conf) path(l *loc, site *plan.Site, o *plan.Outcome, raw bool) *loc {
 			return &loc{match: l.match, head: []*dir{d("return", "403")}}
 		}
 		re, to = x, y
-	case o.Strip == o.To || o.Strip == "" && o.To == "":
+	case o.Strip == o.To && o.To != o.Base || o.Strip == "" && o.To == "":
 		if raw && !o.Mapping.Nocan.V && !strings.EqualFold(site.Server.EncodedSlashes.V, "nodecode") {
 			l.head = append(l.head, d("rewrite", "^", "$uri", "break"))
 		}
 		return l
-	case o.To == "":
-		re, to = "^"+quoteRegex(strings.TrimSuffix(o.Strip, "/"))+"/?(.*)$", "/$1"
+	case o.To == o.Base && o.Strip != "":
+		// Behind the path of the members' URLs there is at least a slash.
+		if strings.HasSuffix(o.Strip, "/") && o.To != "" {
+			l.head = append(l.head, d("rewrite", "^"+quoteRegex(o.Strip)+"$", c.lit(o.To)+"/", "break").from(o.Mapping.At))
+			re, to = "^"+quoteRegex(o.Strip)+"(.*)$", c.lit(o.To)+"$1"
+			break
+		}
+		re, to = "^"+quoteRegex(strings.TrimSuffix(o.Strip, "/"))+"/?(.*)$", c.lit(o.To)+"/$1"
 	default:
 		re, to = "^"+quoteRegex(o.Strip)+"(.*)$", c.lit(o.To)+"$1"
 	}

@@ -78,18 +78,53 @@ func (c *cutter) settings(o *Outcome) {
 	o.Settings = merged
 }
 
-// proxied reports whether a Proxy section applies to the URL (proxy_walk).
+// proxied reports whether a Proxy section applies to the URL (proxy_walk). httpd
+// compares with the URL of each request, of which only the beginning is known here:
+// a section that refuses somebody applies to all when it may apply to some.
 func proxied(sec *model.Section, url string) bool {
 	p := sec.Path.V
+	alike := func(begin string) bool {
+		begin, url := strings.ToLower(begin), strings.ToLower(url)
+		return (strings.HasPrefix(begin, url) || strings.HasPrefix(url, begin)) && restricts(&sec.Settings)
+	}
 	switch {
 	case sec.Kind.V == "ProxyMatch":
 		re, err := regexp.Compile(p)
-		return err != nil || re.MatchString(url) // the stricter settings when in doubt
+		return err != nil || re.MatchString(url) || alike(literalBegin(p))
 	case isGlob(p):
 		re, err := regexp.Compile("(?s)" + strings.ReplaceAll(globRegex(p), "[^/]", "."))
-		return err != nil || re.MatchString(url)
+		return err != nil || re.MatchString(url) || alike(p[:strings.IndexAny(p, "*?[")])
 	}
-	return strings.HasPrefix(strings.ToLower(url), strings.ToLower(p))
+	return strings.HasPrefix(strings.ToLower(url), strings.ToLower(p)) || alike(p)
+}
+
+// literalBegin returns the text that everything an expression matches begins with.
+func literalBegin(re string) string {
+	rest, ok := strings.CutPrefix(re, "^")
+	if !ok || strings.Contains(re, "|") {
+		return ""
+	}
+	end := strings.IndexAny(rest, `\.[]()*+?{}^$`)
+	switch {
+	case end < 0:
+		return rest
+	case strings.IndexByte("*?{", rest[end]) >= 0:
+		end-- // the last letter may be absent
+	}
+	return rest[:max(end, 0)]
+}
+
+// restricts reports whether settings refuse somebody.
+func restricts(s *model.Settings) bool {
+	if a := newAccess(s.Access); !a.Open() {
+		return true
+	}
+	if s.Rewrite != nil && slices.ContainsFunc(s.Rewrite.Rules, func(r *model.RewriteRule) bool {
+		return r.HasFlag("F", "forbidden") || r.HasFlag("G", "gone")
+	}) {
+		return true
+	}
+	return slices.ContainsFunc(s.Extras, func(d *model.Directive) bool { return d.Guard.V })
 }
 
 // local settles what httpd does itself.
