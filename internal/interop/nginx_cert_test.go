@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// testCertificate makes a certificate and its key, both in one text: for localhost
+// nginxCertificate makes a certificate and its key, both in one text: for localhost
 // and 127.0.0.1, and its own authority.
-func testCertificate(t *testing.T) []byte {
+func nginxCertificate(t *testing.T) []byte {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -63,7 +63,7 @@ func newNginxRoot(t *testing.T) *nginxRoot {
 	t.Helper()
 	r := &nginxRoot{dir: t.TempDir()}
 	r.cert = filepath.Join(r.dir, "dummy.pem")
-	if err := os.WriteFile(r.cert, testCertificate(t), 0o600); err != nil {
+	if err := os.WriteFile(r.cert, nginxCertificate(t), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(r.dir, "mime.types"), []byte("types { text/html html; }\n"), 0o644); err != nil {
@@ -160,7 +160,7 @@ func TestNginxTakesEverything(t *testing.T) {
 		if *nginxCorpus == "" && i%4 != 0 {
 			continue // a sample; all of them with -nginx.corpus
 		}
-		v := readVector(t, f)
+		v := readNginxVector(t, f)
 		dir := t.TempDir()
 		v.write(t, dir, v.ports())
 		one(filepath.Join(dir, "httpd.conf"))
@@ -210,7 +210,7 @@ type nginxVector struct {
 	} `json:"steps"`
 }
 
-func readVector(t *testing.T, file string) *nginxVector {
+func readNginxVector(t *testing.T, file string) *nginxVector {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -271,7 +271,7 @@ func TestNginxIsNeverMoreOpen(t *testing.T) {
 		}
 		files = append(files, list...)
 	}
-	seen := &requestLog{}
+	seen := &nginxMembers{}
 	ports := map[string]int{}
 	for _, n := range []string{"A", "B", "C", "D", "E", "J", "K", "L"} {
 		ports[n] = seen.listen(t, n)
@@ -281,7 +281,7 @@ func TestNginxIsNeverMoreOpen(t *testing.T) {
 	}
 	refused, same, total := 0, 0, 0
 	for _, f := range files {
-		v := readVector(t, f)
+		v := readNginxVector(t, f)
 		if len(v.Startup) > 0 && string(v.Startup) != "null" {
 			continue
 		}
@@ -299,7 +299,7 @@ func TestNginxIsNeverMoreOpen(t *testing.T) {
 				if q == nil || q.Raw != "" {
 					continue
 				}
-				status, body := sendRaw(t, ports["FRONT"], q.Method, q.Path, q.Version, q.Headers, q.Body, q.NoHost)
+				status, body := nginxSend(t, ports["FRONT"], q.Method, q.Path, q.Version, q.Headers, q.Body, q.NoHost)
 				asked := seen.take()
 				want := s.Expect.Response.Status
 				total++
@@ -324,13 +324,13 @@ func TestNginxIsNeverMoreOpen(t *testing.T) {
 	}
 }
 
-// requestLog is what the members saw.
-type requestLog struct {
+// nginxMembers is what the members saw.
+type nginxMembers struct {
 	mu    sync.Mutex
 	lines []string
 }
 
-func (r *requestLog) take() []string {
+func (r *nginxMembers) take() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := r.lines
@@ -339,7 +339,7 @@ func (r *requestLog) take() []string {
 }
 
 // listen starts a member and returns its port.
-func (r *requestLog) listen(t *testing.T, name string) int {
+func (r *nginxMembers) listen(t *testing.T, name string) int {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -350,7 +350,7 @@ func (r *requestLog) listen(t *testing.T, name string) int {
 		r.lines = append(r.lines, name+" "+q.Method+" "+q.RequestURI)
 		r.mu.Unlock()
 		fmt.Fprintf(w, "%s %s %s host=%s\n", name, q.Method, q.RequestURI, q.Host)
-		for _, k := range slices.Sorted(mapKeys(q.Header)) {
+		for _, k := range slices.Sorted(nginxKeys(q.Header)) {
 			fmt.Fprintf(w, "%s: %s\n", k, strings.Join(q.Header[k], " | "))
 		}
 	})}
@@ -359,7 +359,7 @@ func (r *requestLog) listen(t *testing.T, name string) int {
 	return ln.Addr().(*net.TCPAddr).Port
 }
 
-func mapKeys[V any](m map[string]V) func(func(string) bool) {
+func nginxKeys[V any](m map[string]V) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		for k := range m {
 			if !yield(k) {
@@ -369,9 +369,9 @@ func mapKeys[V any](m map[string]V) func(func(string) bool) {
 	}
 }
 
-// sendRaw sends a request as it is written and returns the status, 0 for none, and
+// nginxSend sends a request as it is written and returns the status, 0 for none, and
 // the body.
-func sendRaw(t *testing.T, port int, method, path, version string, headers [][2]string, body *string, noHost bool) (int, string) {
+func nginxSend(t *testing.T, port int, method, path, version string, headers [][2]string, body *string, noHost bool) (int, string) {
 	t.Helper()
 	c, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
