@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"clowder/parse/model"
+	"clowder/render/plan"
 )
 
 // means are nginx's nearest means for what is dropped because nothing carries it.
@@ -65,12 +66,13 @@ var workers = []string{"startservers", "minspareservers", "maxspareservers", "ma
 func (c *conf) unreached() {
 	f := c.plan.Front
 	reached, members := map[*model.Server]bool{}, map[*model.Member]bool{}
-	docRoot := false
+	files, docRoot := false, false
 	for _, s := range c.plan.Sites {
 		reached[s.Source] = true
 	}
 	for _, o := range c.plan.Outcomes() {
-		docRoot = docRoot || o.Root != ""
+		files = files || o.Kind == plan.Files && !o.Access.Closed()
+		docRoot = docRoot || o.Kind == plan.Files && o.Root != "" && o.Strip == "/" && !scripts(o.Settings.Extras)
 	}
 	for _, vh := range f.VHosts {
 		if !reached[vh] {
@@ -90,11 +92,10 @@ func (c *conf) unreached() {
 		if s.TLS != nil {
 			c.l.Exact(s.TLS)
 		}
-		if !docRoot || !c.plan.Front.Main.DocRoot.IsSet() {
-			c.l.Drop("nginx serves no files here", "root", s.DocRoot)
-		} else {
-			c.l.Exact(s.DocRoot)
+		if files && !docRoot {
+			c.l.Drop("its files may be guarded by sections for directories, or be programs: nginx answers with 404", "root", s.DocRoot)
 		}
+		c.l.Exact(s.DocRoot, s.ServerName, s.Aliases, s.CanonicalName)
 		c.l.Exact(s.TraceEnable)
 		c.settled(&s.Settings)
 		for _, sec := range s.Sections {
@@ -107,7 +108,7 @@ func (c *conf) unreached() {
 func (c *conf) unused(s *model.Server, members map[*model.Member]bool) {
 	const why = "no request is sent to it: it was left out"
 	for _, b := range s.Balancers {
-		if len(b.Members) == 0 || !slices.ContainsFunc(b.Members, func(m *model.Member) bool { return members[m] }) {
+		if len(b.Members) > 0 && !slices.ContainsFunc(b.Members, func(m *model.Member) bool { return members[m] }) {
 			c.l.Approx(why, "", b)
 		}
 	}

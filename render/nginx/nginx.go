@@ -6,6 +6,7 @@ package nginx
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -27,8 +28,11 @@ var Target = target.Target{
 }
 
 // Render writes one nginx.conf for each front end: at the top when there is one,
-// in a folder of its name when there are several.
+// in a folder of its name when there are several. Without any there is an error.
 func Render(s *model.Setup, opts target.Options) (*target.Result, error) {
+	if len(s.FrontEnds) == 0 {
+		return nil, errors.New("there is no httpd in the setup, and only its part of it can be written for nginx")
+	}
 	l := ledger.New("nginx")
 	l.Means(means)
 	res := &target.Result{}

@@ -1,6 +1,7 @@
 package nginx
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,10 +37,11 @@ func (s *server) proxies() bool {
 // dir writes the server.
 func (s *server) dir() *dir {
 	inner := slices.Concat(s.head, s.early)
+	slices.SortStableFunc(s.shared, func(a, b *dir) int { return cmp.Compare(groupRank(a.name), groupRank(b.name)) })
 	for i, x := range s.shared {
 		if i == 0 {
 			first := *x
-			first.note = "Common to all locations."
+			first.note = "For all locations that say nothing else."
 			x = &first
 		}
 		inner = append(inner, x)
@@ -47,7 +49,13 @@ func (s *server) dir() *dir {
 	for _, l := range s.locs {
 		inner = append(inner, l.dir())
 	}
-	x := blk("server", nil, append(inner, s.named...)...)
+	used := text(inner)
+	for _, n := range s.named {
+		if strings.Contains(used, " "+n.args[0]+";") {
+			inner = append(inner, n)
+		}
+	}
+	x := blk("server", nil, inner...)
 	x.note = s.note
 	return x
 }
@@ -292,10 +300,16 @@ func (c *conf) body(s *server, site *plan.Site) {
 		s.early = append(s.early, same)
 	}
 	s.early = append(s.early, c.earlyRules(s, site)...)
-	plain := !slices.ContainsFunc(site.Cells, func(cell *plan.Cell) bool { return len(cell.Branches) > 0 })
+	refused, once := c.refused(s, site)
+	s.locs = append(s.locs, refused...)
+	plain := once || !slices.ContainsFunc(site.Cells, func(cell *plan.Cell) bool { return len(cell.Branches) > 0 })
 	first := len(s.locs)
 	for _, cell := range site.Cells {
-		s.locs = append(s.locs, c.cell(s, site, cell, raw)...)
+		branches := cell.Branches
+		if once {
+			branches = nil
+		}
+		s.locs = append(s.locs, c.cell(s, site, cell, branches, raw)...)
 	}
 	if plain {
 		s.merge(site.Cells, first)
