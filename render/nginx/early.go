@@ -36,7 +36,7 @@ func (c *conf) redirect(l *loc, cell *plan.Cell, o *plan.Outcome) {
 	case o.Regex != nil:
 		re, ok := pcre(o.Regex.Regex)
 		target, ok2 := c.substitute(to, groups(re))
-		if !ok || !ok2 {
+		if !ok || !ok2 || target == "" {
 			refuse()
 			return
 		}
@@ -290,7 +290,7 @@ func (c *conf) target(e *plan.Early, re string) (string, bool) {
 		part = part[i+end+1:]
 	}
 	out := b.String()
-	return out, writable(out) && !strings.ContainsAny(out, " \t")
+	return out, out != "" && writable(out) && !strings.ContainsAny(out, " \t")
 }
 
 func hasGroupOfCondition(s string) bool {

@@ -371,7 +371,7 @@ func (c *conf) path(l *loc, site *plan.Site, o *plan.Outcome, raw bool) *loc {
 	case o.Regex != nil:
 		x, ok := pcre(o.Regex.Regex)
 		y, ok2 := c.substitute(o.To, groups(x))
-		if !ok || !ok2 {
+		if !ok || !ok2 || y == "" {
 			c.l.Closed("nginx cannot make the target of that: the requests are refused", "", o.Mapping)
 			return &loc{match: l.match, head: []*dir{d("return", "403")}}
 		}

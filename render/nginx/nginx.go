@@ -105,6 +105,9 @@ func (c *conf) lit(s string) string {
 	return s
 }
 
+// unwritable is a word that no file can hold.
+const unwritable = "\x00"
+
 // file makes a file name of the front end absolute, as far as ServerRoot is known.
 func (c *conf) file(name string) string {
 	if name == "" || strings.HasPrefix(name, "/") || len(name) > 1 && name[1] == ':' {
@@ -117,8 +120,12 @@ func (c *conf) file(name string) string {
 }
 
 // variable adds a map or geo of the http block, or finds an equal one, and returns
-// the name of its variable with the $.
+// the name of its variable with the $. When something in it cannot be written the
+// name cannot either, and what uses it is refused (see [conf.safe]).
 func (c *conf) variable(kind, source, name string, inner ...*dir) string {
+	if !writable(source) || !allWritable(inner) {
+		return unwritable
+	}
 	key := kind + " " + source + "\n" + text(inner)
 	if v := c.byText[key]; v != "" {
 		return v

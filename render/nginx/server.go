@@ -125,21 +125,23 @@ func (c *conf) namesOn(l *plan.Listener, i int) []string {
 
 // globMatch reports whether a name with * and ? covers another one (ap_strcasecmp_match).
 func globMatch(p, s string) bool {
-	for p != "" {
+	i, j, star, mark := 0, 0, -1, 0
+	for j < len(s) {
 		switch {
-		case p[0] == '*':
-			for i := 0; i <= len(s); i++ {
-				if globMatch(p[1:], s[i:]) {
-					return true
-				}
-			}
-			return false
-		case s == "" || p[0] != '?' && p[0] != s[0]:
+		case i < len(p) && p[i] == '*':
+			star, mark = i, j
+			i++
+		case i < len(p) && (p[i] == '?' || p[i] == s[j]):
+			i++
+			j++
+		case star >= 0:
+			mark++
+			i, j = star+1, mark
+		default:
 			return false
 		}
-		p, s = p[1:], s[1:]
 	}
-	return s == ""
+	return strings.Trim(p[i:], "*") == ""
 }
 
 // wildcardsClash reports whether two sites of a listener have wildcards that one
@@ -214,6 +216,10 @@ func (c *conf) serverName(n string) string {
 func (c *conf) listen(on []socket) []*dir {
 	var out []*dir
 	for _, s := range on {
+		if strings.Trim(s.Address, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:%_") != "" || len(s.Address) > 255 {
+			c.l.Person("nginx cannot listen on such an address: it was left out", "listen", s.Source)
+			continue
+		}
 		port := strconv.Itoa(s.Port)
 		addrs := []string{port, "[::]:" + port}
 		if s.Address != "" {

@@ -264,7 +264,7 @@ func (c *conf) sticky(u *upstream, name string) string {
 	choice := []*dir{d("default", name)}
 	seen := map[string]bool{}
 	prefix := "^[^" + classByte(p.Sticky.Sep) + "]*" + quoteRegex(p.Sticky.Sep)
-	if strings.EqualFold(p.Sticky.Sep, "off") {
+	if strings.EqualFold(p.Sticky.Sep, "off") || p.Sticky.Sep == "" {
 		prefix = "^"
 	}
 	for _, m := range u.members {
