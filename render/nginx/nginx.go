@@ -83,7 +83,6 @@ type conf struct {
 	pools    map[*plan.Pool]*upstream
 	ups      []*dir
 	dollar   bool // ${dollar} is in use
-	upgrade  string
 	regexes  bool // patterns of names instead of wildcards
 	longName int  // the longest server name
 	numNames int
