@@ -27,10 +27,16 @@ func (c *conf) redirect(l *loc, cell *plan.Cell, o *plan.Outcome) {
 	switch {
 	case !writable(to) || strings.ContainsAny(to, " \t") || strings.Contains(to, "%{"):
 		refuse()
+	case !r.Path.IsSet():
+		query := "$is_args$args"
+		if strings.Contains(to, "?") {
+			query = ""
+		}
+		l.head = append(l.head, d("return", code, c.lit(to)+query).from(r.At))
 	case o.Regex != nil:
 		re, ok := pcre(o.Regex.Regex)
 		target, ok2 := c.substitute(to, groups(re))
-		if !ok || !ok2 {
+		if !ok || !ok2 || target == "" {
 			refuse()
 			return
 		}
@@ -39,12 +45,6 @@ func (c *conf) redirect(l *loc, cell *plan.Cell, o *plan.Outcome) {
 			c.l.Approx("it is sent with the status 302", "", r)
 		}
 		l.head = append(l.head, d("rewrite", re, endQuery(target), flag).from(r.At), d("return", "404"))
-	case !r.Path.IsSet():
-		query := "$is_args$args"
-		if strings.Contains(to, "?") {
-			query = ""
-		}
-		l.head = append(l.head, d("return", code, c.lit(to)+query).from(r.At))
 	case o.Strip == "/" && strings.HasSuffix(to, "/") && !strings.Contains(to, "?"):
 		l.head = append(l.head, d("return", code, c.lit(strings.TrimSuffix(to, "/"))+"$request_uri").from(r.At))
 	default:
@@ -166,8 +166,8 @@ func (c *conf) earlyRule(s *server, site *plan.Site, e *plan.Early, n int, jumpe
 		}
 		t.add(alternatives...)
 	}
-	if !e.Path.Always {
-		t.add(blk("if", []string{"$uri", word(e.Path.Not, "!~", "~"), re}))
+	if itself := len(action) == 1 && action[0].name == "rewrite" && action[0].args[0] == re; !e.Path.Always && !itself {
+		t.add(match("$uri", e.Path.Not, re))
 	}
 	return t.write(action), why
 }
@@ -290,7 +290,7 @@ func (c *conf) target(e *plan.Early, re string) (string, bool) {
 		part = part[i+end+1:]
 	}
 	out := b.String()
-	return out, writable(out) && !strings.ContainsAny(out, " \t")
+	return out, out != "" && writable(out) && !strings.ContainsAny(out, " \t")
 }
 
 func hasGroupOfCondition(s string) bool {
@@ -403,7 +403,6 @@ func grantsAll(a *model.Access) bool {
 
 // test is the if of one condition.
 func (c *conf) test(cond plan.Cond) (*dir, bool) {
-	op := word(cond.Not, "!~", "~")
 	source := map[string]string{plan.CondHost: "$http_host", plan.CondPath: "$uri", plan.CondQuery: "$args", plan.CondMethod: "$request_method",
 		plan.CondAddr: "$remote_addr"}[cond.What]
 	switch cond.What {
@@ -418,7 +417,16 @@ func (c *conf) test(cond plan.Cond) (*dir, bool) {
 		return nil, false
 	}
 	re, ok := pcre(cond.Regex)
-	return blk("if", []string{source, op, re}), ok
+	return match(source, cond.Not, re), ok
+}
+
+// match is the if of an expression; (?i) before it becomes a star.
+func match(source string, not bool, re string) *dir {
+	op := word(not, "!~", "~")
+	if rest, ok := strings.CutPrefix(re, "(?i)"); ok && rest != "" {
+		op, re = op+"*", rest
+	}
+	return blk("if", []string{source, op, re})
 }
 
 // tests collects conditions that must all hold. nginx's if knows one only, so

@@ -7,6 +7,7 @@ import (
 
 	"clowder/parse/model"
 	"clowder/render/plan"
+	"clowder/render/target"
 )
 
 // headerSet is a list of headers with one value each, in order.
@@ -40,6 +41,10 @@ func (c *conf) requestHeaders(site *plan.Site, o *plan.Outcome, u *upstream) []*
 		h.set("Host", "$http_host", nil)
 	} else {
 		h.set("Host", c.lit(u.host), nil)
+		if !u.oneHost && u.pool.Balancer != nil {
+			c.l.Add(target.Note{Loss: target.Approximated, ID: "headers", Span: u.pool.Balancer.At, Fact: "<Proxy balancer://" + comment(u.pool.Balancer.Name.V) + ">",
+				Message: "without ProxyPreserveHost every member gets the Host header " + comment(u.host) + ", that of the first one"})
+		}
 	}
 	switch {
 	case u.pool.AJP:

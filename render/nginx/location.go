@@ -68,7 +68,7 @@ func groupRank(name string) int {
 // then, nor what is about members.
 func (l *loc) answer(status string) {
 	l.head = []*dir{d("return", status)}
-	l.groups = slices.DeleteFunc(l.groups, func(g group) bool { return g.members || g.name == "access" })
+	l.groups = slices.DeleteFunc(l.groups, func(g group) bool { return g.members || g.name == "access" || g.name == "client_max_body_size" })
 }
 
 func (l *loc) group(name string) []*dir {
@@ -110,21 +110,62 @@ func hoistServers(servers []*server) []*dir {
 			continue
 		}
 		for _, s := range servers {
-			if one := s.inAll(name, 2); one != nil {
-				s.take(name)
-				s.shared = append(s.shared, one...)
-			}
+			s.share(name)
 		}
 	}
 	for _, s := range servers {
 		for _, name := range []string{"access", "add_header", "error_page", "client_max_body_size"} {
-			if one := s.inAll(name, 2); one != nil {
-				s.take(name)
-				s.shared = append(s.shared, one...)
-			}
+			s.share(name)
 		}
 	}
 	return out
+}
+
+// share moves to the server what most of its locations have in a group, if each
+// one that the group matters to has something in it: then none takes what it
+// should not have. Who may get in is only moved when all agree.
+func (s *server) share(name string) {
+	if name == "access" {
+		if one := s.inAll(name, 2); one != nil {
+			s.take(name)
+			s.shared = append(s.shared, one...)
+		}
+		return
+	}
+	members := s.aboutMembers(name)
+	count := map[string]int{}
+	best := ""
+	for _, l := range s.locs {
+		if members && !l.proxy {
+			continue
+		}
+		g := l.group(name)
+		if g == nil {
+			return
+		}
+		key := text(g)
+		if count[key]++; count[key] > count[best] {
+			best = key
+		}
+	}
+	if count[best] < 2 {
+		return
+	}
+	var moved []*dir
+	for _, l := range s.locs {
+		if g := l.group(name); g != nil && text(g) == best {
+			moved = g
+			l.drop(name)
+		}
+	}
+	s.shared = append(s.shared, moved...)
+}
+
+// aboutMembers reports whether a group only matters where members are asked.
+func (s *server) aboutMembers(name string) bool {
+	return slices.ContainsFunc(s.locs, func(l *loc) bool {
+		return slices.ContainsFunc(l.groups, func(g group) bool { return g.name == name && g.members })
+	})
 }
 
 // groupNames lists the groups that are about members, in order.
@@ -147,10 +188,8 @@ func groupNames(servers []*server) []string {
 func (s *server) inAll(name string, least int) []*dir {
 	var found []*dir
 	n := 0
+	members := s.aboutMembers(name)
 	for _, l := range s.locs {
-		members := slices.ContainsFunc(s.locs, func(o *loc) bool {
-			return slices.ContainsFunc(o.groups, func(g group) bool { return g.name == name && g.members })
-		})
 		if members && !l.proxy {
 			continue
 		}
@@ -172,11 +211,52 @@ func (s *server) take(name string) {
 	}
 }
 
+// refused writes once the patterns of a site, when all that its branches do is to
+// refuse in the same way: nobody gets past them then, whatever the cell.
+func (c *conf) refused(s *server, site *plan.Site) (out []*loc, ok bool) {
+	var pats []plan.Pattern
+	same := ""
+	for _, cell := range site.Cells {
+		for _, b := range cell.Branches {
+			l := c.location(s, site, cell, b.Patterns, &b.Outcome)
+			l.match = nil
+			one := text([]*dir{l.dir()})
+			if same == "" {
+				same = one
+			}
+			if len(l.head) != 1 || l.head[0].name != "return" || one != same {
+				return nil, false
+			}
+			for _, p := range b.Patterns {
+				if !slices.ContainsFunc(pats, func(o plan.Pattern) bool { return o.Regex == p.Regex }) {
+					pats = append(pats, p)
+				}
+			}
+		}
+	}
+	for _, p := range pats {
+		re, ok := branchRegex("/", []plan.Pattern{p})
+		if !ok {
+			return nil, false
+		}
+		cell := site.Cells[len(site.Cells)-1]
+		for _, x := range site.Cells {
+			if len(x.Branches) > 0 {
+				cell = x
+			}
+		}
+		l := c.location(s, site, cell, cell.Branches[0].Patterns, &cell.Branches[0].Outcome)
+		l.match = []string{"~", re}
+		out = append(out, l)
+	}
+	return out, len(pats) > 0
+}
+
 // cell writes a cell: its branches, then the rest. Locations with expressions are
 // tried in order, so the order of the plan is kept; "/" is what none of them takes.
-func (c *conf) cell(s *server, site *plan.Site, cell *plan.Cell, raw bool) []*loc {
+func (c *conf) cell(s *server, site *plan.Site, cell *plan.Cell, branches []*plan.Branch, raw bool) []*loc {
 	var out []*loc
-	for _, b := range cell.Branches {
+	for _, b := range branches {
 		re, ok := branchRegex(cell.Path, b.Patterns)
 		if !ok {
 			for _, p := range b.Patterns {
@@ -189,7 +269,6 @@ func (c *conf) cell(s *server, site *plan.Site, cell *plan.Cell, raw bool) []*lo
 		out = append(out, c.path(l, site, &b.Outcome, raw))
 	}
 	l := c.location(s, site, cell, nil, &cell.Outcome)
-	l.match = cellMatch(cell.Path)
 	return append(out, c.path(l, site, &cell.Outcome, raw))
 }
 
@@ -278,7 +357,7 @@ func (c *conf) settings(l *loc, site *plan.Site, o *plan.Outcome, u *upstream) {
 	}
 	l.add("proxy_redirect", true, append(c.reverses(site, o, u), l.edits...)...)
 	l.add("proxy_cookie_path", true, c.cookies("proxy_cookie_path", "~^", o.Settings.CookiePaths)...)
-	l.add("proxy_cookie_domain", true, c.cookies("proxy_cookie_domain", "~*^", o.Settings.CookieDomains)...)
+	l.add("proxy_cookie_domain", true, c.cookies("proxy_cookie_domain", "~^", o.Settings.CookieDomains)...)
 }
 
 // path maps the request's path to that of the members (B.2 of httpd's ProxyPass:
@@ -292,18 +371,24 @@ func (c *conf) path(l *loc, site *plan.Site, o *plan.Outcome, raw bool) *loc {
 	case o.Regex != nil:
 		x, ok := pcre(o.Regex.Regex)
 		y, ok2 := c.substitute(o.To, groups(x))
-		if !ok || !ok2 {
+		if !ok || !ok2 || y == "" {
 			c.l.Closed("nginx cannot make the target of that: the requests are refused", "", o.Mapping)
 			return &loc{match: l.match, head: []*dir{d("return", "403")}}
 		}
 		re, to = x, y
-	case o.Strip == o.To || o.Strip == "" && o.To == "":
+	case o.Strip == o.To && o.To != o.Base || o.Strip == "" && o.To == "":
 		if raw && !o.Mapping.Nocan.V && !strings.EqualFold(site.Server.EncodedSlashes.V, "nodecode") {
 			l.head = append(l.head, d("rewrite", "^", "$uri", "break"))
 		}
 		return l
-	case o.To == "":
-		re, to = "^"+quoteRegex(strings.TrimSuffix(o.Strip, "/"))+"/?(.*)$", "/$1"
+	case o.To == o.Base && o.Strip != "":
+		// Behind the path of the members' URLs there is at least a slash.
+		if strings.HasSuffix(o.Strip, "/") && o.To != "" {
+			l.head = append(l.head, d("rewrite", "^"+quoteRegex(o.Strip)+"$", c.lit(o.To)+"/", "break").from(o.Mapping.At))
+			re, to = "^"+quoteRegex(o.Strip)+"(.*)$", c.lit(o.To)+"$1"
+			break
+		}
+		re, to = "^"+quoteRegex(strings.TrimSuffix(o.Strip, "/"))+"/?(.*)$", c.lit(o.To)+"/$1"
 	default:
 		re, to = "^"+quoteRegex(o.Strip)+"(.*)$", c.lit(o.To)+"$1"
 	}

@@ -5,33 +5,28 @@ import (
 	"strings"
 
 	"clowder/parse/model"
+	"clowder/render/plan"
 )
 
 // means are nginx's nearest means for what is dropped because nothing carries it.
 var means = map[string]string{
-	"health":                    "max_fails and fail_timeout; health_check of NGINX Plus",
-	"Member.max":                "max_conns, which answers with an error instead of waiting",
-	"Member.acquire":            "queue of NGINX Plus",
-	"Member.addressttl":         "server … resolve, from nginx 1.27.3",
-	"Member.iobuffersize":       "proxy_buffer_size",
-	"Member.responsefieldsize":  "proxy_buffer_size",
-	"Server.ProxyIOBufferSize":  "proxy_buffer_size",
-	"Server.ProxyVia":           "proxy_set_header Via and add_header Via",
-	"Balancer.timeout":          "queue of NGINX Plus",
-	"Balancer.growth":           "the API of NGINX Plus",
-	"Balancer.nonce":            "",
-	"environment":               "map and set",
-	"Alias":                     "location with alias",
-	"Server.DocumentRoot":       "location with root",
-	"redirects":                 "return, rewrite",
-	"TLS.SSLOptions":            "proxy_set_header with $ssl_client_s_dn, $ssl_client_verify and the like",
-	"TLS.SSLCACertificatePath":  "ssl_client_certificate",
-	"TLS.SSLCARevocationFile":   "ssl_crl",
-	"Server.LimitRequestBody":   "client_max_body_size",
-	"Server.ProxyMaxForwards":   "",
-	"Server.TraceEnable":        "",
-	"Proxy100Continue":          "",
-	"Server.ProxyReceiveBuffer": "",
+	"health":                   "max_fails and fail_timeout; health_check of NGINX Plus",
+	"Member.max":               "max_conns, which answers with an error instead of waiting",
+	"Member.acquire":           "queue of NGINX Plus",
+	"Member.addressttl":        "server … resolve, from nginx 1.27.3",
+	"Member.iobuffersize":      "proxy_buffer_size",
+	"Member.responsefieldsize": "proxy_buffer_size",
+	"Server.ProxyIOBufferSize": "proxy_buffer_size",
+	"Server.ProxyVia":          "proxy_set_header Via and add_header Via",
+	"Balancer.timeout":         "queue of NGINX Plus",
+	"Balancer.growth":          "the API of NGINX Plus",
+	"environment":              "map and set",
+	"Alias":                    "location with alias",
+	"Server.DocumentRoot":      "location with root",
+	"redirects":                "return, rewrite",
+	"TLS.SSLOptions":           "proxy_set_header with $ssl_client_s_dn, $ssl_client_verify and the like",
+	"TLS.SSLCACertificatePath": "ssl_client_certificate",
+	"TLS.SSLCARevocationFile":  "ssl_crl",
 }
 
 // extra is what becomes of a directive that the model keeps as it stands: message
@@ -65,12 +60,13 @@ var workers = []string{"startservers", "minspareservers", "maxspareservers", "ma
 func (c *conf) unreached() {
 	f := c.plan.Front
 	reached, members := map[*model.Server]bool{}, map[*model.Member]bool{}
-	docRoot := false
+	files, docRoot := false, false
 	for _, s := range c.plan.Sites {
 		reached[s.Source] = true
 	}
 	for _, o := range c.plan.Outcomes() {
-		docRoot = docRoot || o.Root != ""
+		files = files || o.Kind == plan.Files && !o.Access.Closed()
+		docRoot = docRoot || o.Kind == plan.Files && o.Root != "" && o.Strip == "/" && !scripts(o.Settings.Extras)
 	}
 	for _, vh := range f.VHosts {
 		if !reached[vh] {
@@ -90,11 +86,10 @@ func (c *conf) unreached() {
 		if s.TLS != nil {
 			c.l.Exact(s.TLS)
 		}
-		if !docRoot || !c.plan.Front.Main.DocRoot.IsSet() {
-			c.l.Drop("nginx serves no files here", "root", s.DocRoot)
-		} else {
-			c.l.Exact(s.DocRoot)
+		if files && !docRoot {
+			c.l.Drop("its files may be guarded by sections for directories, or be programs: nginx answers with 404", "root", s.DocRoot)
 		}
+		c.l.Exact(s.DocRoot, s.ServerName, s.Aliases, s.CanonicalName)
 		c.l.Exact(s.TraceEnable)
 		c.settled(&s.Settings)
 		for _, sec := range s.Sections {
@@ -107,7 +102,7 @@ func (c *conf) unreached() {
 func (c *conf) unused(s *model.Server, members map[*model.Member]bool) {
 	const why = "no request is sent to it: it was left out"
 	for _, b := range s.Balancers {
-		if len(b.Members) == 0 || !slices.ContainsFunc(b.Members, func(m *model.Member) bool { return members[m] }) {
+		if len(b.Members) > 0 && !slices.ContainsFunc(b.Members, func(m *model.Member) bool { return members[m] }) {
 			c.l.Approx(why, "", b)
 		}
 	}

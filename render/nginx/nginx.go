@@ -6,6 +6,7 @@ package nginx
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -27,8 +28,11 @@ var Target = target.Target{
 }
 
 // Render writes one nginx.conf for each front end: at the top when there is one,
-// in a folder of its name when there are several.
+// in a folder of its name when there are several. Without any there is an error.
 func Render(s *model.Setup, opts target.Options) (*target.Result, error) {
+	if len(s.FrontEnds) == 0 {
+		return nil, errors.New("there is no httpd in the setup, and only its part of it can be written for nginx")
+	}
 	l := ledger.New("nginx")
 	l.Means(means)
 	res := &target.Result{}
@@ -79,7 +83,6 @@ type conf struct {
 	pools    map[*plan.Pool]*upstream
 	ups      []*dir
 	dollar   bool // ${dollar} is in use
-	upgrade  string
 	regexes  bool // patterns of names instead of wildcards
 	longName int  // the longest server name
 	numNames int
@@ -101,6 +104,9 @@ func (c *conf) lit(s string) string {
 	return s
 }
 
+// unwritable is a word that no file can hold.
+const unwritable = "\x00"
+
 // file makes a file name of the front end absolute, as far as ServerRoot is known.
 func (c *conf) file(name string) string {
 	if name == "" || strings.HasPrefix(name, "/") || len(name) > 1 && name[1] == ':' {
@@ -113,8 +119,12 @@ func (c *conf) file(name string) string {
 }
 
 // variable adds a map or geo of the http block, or finds an equal one, and returns
-// the name of its variable with the $.
+// the name of its variable with the $. When something in it cannot be written the
+// name cannot either, and what uses it is refused (see [conf.safe]).
 func (c *conf) variable(kind, source, name string, inner ...*dir) string {
+	if !writable(source) || !allWritable(inner) {
+		return unwritable
+	}
 	key := kind + " " + source + "\n" + text(inner)
 	if v := c.byText[key]; v != "" {
 		return v

@@ -116,10 +116,9 @@ func (c *conf) errorPages(s *server, site *plan.Site, l *loc, o *plan.Outcome) {
 		if len(over) > 1 {
 			codes = over[1:]
 		}
-		own := c.ownErrorPage(s)
 		for _, code := range codes {
-			if len(code) == 3 && code >= "300" && code <= "599" && strings.Trim(code, "0123456789") == "" {
-				put(code, own)
+			if pages[code] == "" && len(code) == 3 && code >= "300" && code <= "599" && strings.Trim(code, "0123456789") == "" {
+				put(code, c.ownErrorPage(s))
 			}
 		}
 		l.add("proxy_intercept_errors", true, d("proxy_intercept_errors", "on").from(o.Settings.ErrorOverride.Place()))

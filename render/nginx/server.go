@@ -1,6 +1,7 @@
 package nginx
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,10 +37,11 @@ func (s *server) proxies() bool {
 // dir writes the server.
 func (s *server) dir() *dir {
 	inner := slices.Concat(s.head, s.early)
+	slices.SortStableFunc(s.shared, func(a, b *dir) int { return cmp.Compare(groupRank(a.name), groupRank(b.name)) })
 	for i, x := range s.shared {
 		if i == 0 {
 			first := *x
-			first.note = "Common to all locations."
+			first.note = "For all locations that say nothing else."
 			x = &first
 		}
 		inner = append(inner, x)
@@ -47,7 +49,13 @@ func (s *server) dir() *dir {
 	for _, l := range s.locs {
 		inner = append(inner, l.dir())
 	}
-	x := blk("server", nil, append(inner, s.named...)...)
+	used := text(inner)
+	for _, n := range s.named {
+		if strings.Contains(used, " "+n.args[0]+";") {
+			inner = append(inner, n)
+		}
+	}
+	x := blk("server", nil, inner...)
 	x.note = s.note
 	return x
 }
@@ -117,21 +125,23 @@ func (c *conf) namesOn(l *plan.Listener, i int) []string {
 
 // globMatch reports whether a name with * and ? covers another one (ap_strcasecmp_match).
 func globMatch(p, s string) bool {
-	for p != "" {
+	i, j, star, mark := 0, 0, -1, 0
+	for j < len(s) {
 		switch {
-		case p[0] == '*':
-			for i := 0; i <= len(s); i++ {
-				if globMatch(p[1:], s[i:]) {
-					return true
-				}
-			}
-			return false
-		case s == "" || p[0] != '?' && p[0] != s[0]:
+		case i < len(p) && p[i] == '*':
+			star, mark = i, j
+			i++
+		case i < len(p) && (p[i] == '?' || p[i] == s[j]):
+			i++
+			j++
+		case star >= 0:
+			mark++
+			i, j = star+1, mark
+		default:
 			return false
 		}
-		p, s = p[1:], s[1:]
 	}
-	return s == ""
+	return strings.Trim(p[i:], "*") == ""
 }
 
 // wildcardsClash reports whether two sites of a listener have wildcards that one
@@ -206,6 +216,10 @@ func (c *conf) serverName(n string) string {
 func (c *conf) listen(on []socket) []*dir {
 	var out []*dir
 	for _, s := range on {
+		if strings.Trim(s.Address, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:%_") != "" || len(s.Address) > 255 {
+			c.l.Person("nginx cannot listen on such an address: it was left out", "listen", s.Source)
+			continue
+		}
 		port := strconv.Itoa(s.Port)
 		addrs := []string{port, "[::]:" + port}
 		if s.Address != "" {
@@ -292,10 +306,16 @@ func (c *conf) body(s *server, site *plan.Site) {
 		s.early = append(s.early, same)
 	}
 	s.early = append(s.early, c.earlyRules(s, site)...)
-	plain := !slices.ContainsFunc(site.Cells, func(cell *plan.Cell) bool { return len(cell.Branches) > 0 })
+	refused, once := c.refused(s, site)
+	s.locs = append(s.locs, refused...)
+	plain := once || !slices.ContainsFunc(site.Cells, func(cell *plan.Cell) bool { return len(cell.Branches) > 0 })
 	first := len(s.locs)
 	for _, cell := range site.Cells {
-		s.locs = append(s.locs, c.cell(s, site, cell, raw)...)
+		branches := cell.Branches
+		if once {
+			branches = nil
+		}
+		s.locs = append(s.locs, c.cell(s, site, cell, branches, raw)...)
 	}
 	if plain {
 		s.merge(site.Cells, first)

@@ -89,8 +89,11 @@ func quote(s string) string {
 	return `"` + b.String() + `"`
 }
 
-// comment makes a text safe for a comment line.
+// comment makes a text safe for a comment line, which nginx bounds like a word.
 func comment(s string) string {
+	if len(s) > 300 {
+		s = s[:300] + "…"
+	}
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 {
 			return '?'

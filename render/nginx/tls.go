@@ -20,7 +20,7 @@ func (c *conf) tlsServer(s *plan.Site) (out []*dir, closed string) {
 	l.Exact(t.Engine, t.CertFile, t.KeyFile)
 	out = append(out, d("ssl_certificate", c.lit(cert)).from(t.CertFile.Place()), d("ssl_certificate_key", c.lit(key)).from(t.KeyFile.Place()))
 	l.Person("nginx has one file for both: append the chain to "+comment(cert), "ssl_certificate", t.ChainFile)
-	protocols := c.protocols(t.Protocol, "ssl_protocols")
+	protocols := c.commonProtocols(s, c.protocols(t.Protocol, "ssl_protocols"))
 	if len(protocols) == 0 {
 		l.Closed("none of these protocols is known to nginx: it refuses the handshake", "ssl_protocols", t.Protocol)
 		return append(out, d("ssl_reject_handshake", "on")), ""
@@ -117,6 +117,27 @@ func (c *conf) protocols(v model.String, means string) []string {
 		if on[p] {
 			out = append(out, p)
 		}
+	}
+	return out
+}
+
+// commonProtocols leaves the protocols that every site on the sockets of this one
+// allows: nginx settles them before it knows which site is asked for.
+func (c *conf) commonProtocols(s *plan.Site, own []string) []string {
+	out := slices.Clone(own)
+	for _, l := range c.plan.Listeners {
+		if !l.TLS || !slices.Contains(l.Sites, s) {
+			continue
+		}
+		for _, o := range l.Sites {
+			if o != s && o.TLS != nil {
+				others := c.protocols(o.TLS.Protocol, "ssl_protocols")
+				out = slices.DeleteFunc(out, func(p string) bool { return !slices.Contains(others, p) })
+			}
+		}
+	}
+	if len(out) < len(own) {
+		c.l.Approx("nginx has one list for all virtual hosts of a socket: what they all allow", "ssl_protocols", s.TLS.Protocol)
 	}
 	return out
 }

@@ -86,7 +86,7 @@ func (u *upstream) hosts() {
 		if strings.Contains(h, ":") {
 			h = "[" + h + "]"
 		}
-		if m.Port != 80 && m.Socket == "" {
+		if m.Port != 80 && m.Socket == "" && namesPort(m) {
 			h += ":" + strconv.Itoa(m.Port)
 		}
 		if u.host == "" {
@@ -94,6 +94,14 @@ func (u *upstream) hosts() {
 		}
 		u.oneHost = u.oneHost && h == u.host
 	}
+}
+
+// namesPort reports whether the port of a member stands in its URL; httpd names no
+// other one in the Host header.
+func namesPort(m *plan.Member) bool {
+	_, after, _ := strings.Cut(m.Source.URL.V, "://")
+	host, _, _ := strings.Cut(after, "/")
+	return m.AJP || strings.HasSuffix(host, ":"+strconv.Itoa(m.Port))
 }
 
 // origin is the comment of a pool: "balancer NAME, FILE:LINE".
@@ -167,18 +175,16 @@ func (c *conf) block(u *upstream, name string, list []ranked) *dir {
 		}
 	}
 	slices.Sort(ranks)
-	if b := u.pool.Balancer; b != nil && up > 1 && !strings.EqualFold(b.LBMethod.V, "byrequests") {
+	if b := u.pool.Balancer; b != nil && up > 1 && !strings.EqualFold(b.LBMethod.V, "byrequests") && ranks[0] >= 10 {
 		x.block = append(x.block, d("least_conn").from(b.LBMethod.Place()))
 	}
 	reuse := len(list) > 0
 	for _, r := range list {
 		reuse = reuse && !r.m.Source.DisableReuse.V && r.m.Source.EnableReuse.Or(true)
-		if r.rank < 0 && (up > 0 || !r.m.Down) {
-			if !r.m.Down {
-				continue // left out of this block only
-			}
+		if r.rank < 0 && up > 0 && (!r.m.Down || ranks[0] < 10) {
+			continue // left out of this block only
 		}
-		x.block = append(x.block, c.server(r, ranks, up, len(list)))
+		x.block = append(x.block, c.server(r, ranks, list))
 	}
 	if reuse {
 		x.block = append(x.block, d("keepalive", "32"))
@@ -189,33 +195,44 @@ func (c *conf) block(u *upstream, name string, list []ranked) *dir {
 	return x
 }
 
-// server writes the line of a member (ngx_http_upstream_module, server).
-func (c *conf) server(r ranked, ranks []int, up, all int) *dir {
+// server writes the line of a member (ngx_http_upstream_module, server); ranks are
+// those in use.
+func (c *conf) server(r ranked, ranks []int, list []ranked) *dir {
 	src := r.m.Source
 	addr := r.m.Address()
 	if r.m.Socket != "" {
 		addr = "unix:" + r.m.Socket
 	}
 	x := d("server", addr).from(src.At)
-	at := slices.Index(ranks, r.rank)
+	if r.rank < 0 {
+		x.args = append(x.args, "down")
+		return x
+	}
+	up, beside := 0, 0 // members in use, and those among which the weight counts
+	for _, o := range list {
+		if o.rank >= 0 {
+			up++
+			if (o.rank == ranks[0]) == (r.rank == ranks[0]) {
+				beside++
+			}
+		}
+	}
 	weight := r.m.Weight
+	at := slices.Index(ranks, r.rank)
 	if at > 0 && len(ranks) > 2 {
 		weight *= int(math.Pow(100, float64(min(3, len(ranks)-1-at))))
 	}
-	if weight > 1 && up > 1 && r.rank >= 0 {
+	if weight > 1 && beside > 1 {
 		x.args = append(x.args, "weight="+strconv.Itoa(weight))
 	}
 	switch retry := src.Retry.Or(60 * time.Second); {
-	case r.rank < 0 || up < 2:
+	case up < 2:
 	case r.m.Ignore || retry == 0:
 		x.args = append(x.args, "max_fails=0")
 	default:
 		x.args = append(x.args, "fail_timeout="+seconds(retry))
 	}
-	switch {
-	case r.rank < 0:
-		x.args = append(x.args, "down")
-	case at > 0:
+	if at > 0 {
 		x.args = append(x.args, "backup")
 	}
 	return x
@@ -247,7 +264,7 @@ func (c *conf) sticky(u *upstream, name string) string {
 	choice := []*dir{d("default", name)}
 	seen := map[string]bool{}
 	prefix := "^[^" + classByte(p.Sticky.Sep) + "]*" + quoteRegex(p.Sticky.Sep)
-	if strings.EqualFold(p.Sticky.Sep, "off") {
+	if strings.EqualFold(p.Sticky.Sep, "off") || p.Sticky.Sep == "" {
 		prefix = "^"
 	}
 	for _, m := range u.members {
@@ -317,8 +334,12 @@ func (c *conf) markPool(u *upstream) {
 		if m.Spare {
 			l.Approx("nginx knows no spares: it is a backup, used when all others fail", "backup", s.Status)
 		}
-		if m.Standby || m.Set > 0 {
-			l.Approx("nginx has one rank of backups: for sessions whose member failed, one in a hundred may come here before its turn", "backup", s.Status, s.LBSet)
+		const ranks = "nginx has one rank of backups: for sessions whose member failed, one in a hundred may come here before its turn"
+		if m.Standby {
+			l.Approx(ranks, "backup", s.Status)
+		}
+		if m.Set > 0 {
+			l.Approx(ranks, "backup", s.LBSet)
 		}
 		l.Approx("nginx keeps idle connections for all members of an upstream together", "keepalive", s.SMax, s.Min)
 		l.Approx("counts for the upstream as a whole", "keepalive_timeout", s.TTL)
@@ -363,10 +384,6 @@ func (c *conf) markBalancer(u *upstream) {
 		l.Add(target.Note{Loss: target.Approximated, ID: "failover", Span: b.At, Fact: "<Proxy balancer://" + comment(b.Name.V) + ">",
 			Message: "a request that a member breaks off or does not answer in time goes to the next one, unless it is POST, LOCK or PATCH; when all members failed nginx answers 502 until their retry time is over, where httpd tries them again at once"})
 	}
-	if !u.oneHost && !u.pool.AJP && len(u.members) > 1 {
-		l.Add(target.Note{Loss: target.Approximated, ID: "headers", Span: b.At, Fact: "<Proxy balancer://" + comment(b.Name.V) + ">",
-			Message: "without ProxyPreserveHost every member gets the Host header " + u.host + ", that of the first one"})
-	}
 }
 
 // nextUpstream says after which failures the next member is asked.
@@ -402,9 +419,12 @@ func (c *conf) timeouts(u *upstream, s *model.Server) []*dir {
 		if t > read {
 			read, at = t, m.Source.Timeout
 		}
-		if ct := m.Source.ConnTimeout.Or(t); ct > connect {
-			connect, atConnect = ct, m.Source.ConnTimeout
+		if ct := m.Source.ConnTimeout; ct.IsSet() && ct.V > connect {
+			connect, atConnect = ct.V, ct
 		}
+	}
+	if connect == 0 {
+		connect = read
 	}
 	for _, m := range u.members {
 		if t := m.Source.Timeout; t.IsWritten() && t.V != read {

@@ -173,7 +173,7 @@ func (c *cutter) target(url string) *target {
 		for _, sec := range c.proxies {
 			if proxied(sec, url) {
 				t.sections = append(t.sections, sec)
-			} else if sec.Settings.Access != nil && within(sec, url) {
+			} else if restricts(&sec.Settings) && within(sec, url) {
 				t.partial = append(t.partial, sec)
 			}
 		}

@@ -38,7 +38,11 @@ func (c *cutter) outcome(cell string, on []string) Outcome {
 	c.settings(&o)
 	o.Access = newAccess(o.Settings.Access)
 	for _, sec := range o.partial {
-		o.Access = o.Access.stricter(newAccess(sec.Settings.Access), sec.Settings.Access.At)
+		if a := newAccess(sec.Settings.Access); !a.Open() {
+			o.Access = o.Access.stricter(a, sec.Settings.Access.At)
+			continue
+		}
+		o.Access = closed(o.Access, sec.At, "it restricts a part of what this mapping leads to; all of it is refused")
 	}
 	switch {
 	case inSection != nil:
@@ -83,7 +87,8 @@ func (c *cutter) settings(o *Outcome) {
 	o.Settings = merged
 }
 
-// proxied reports whether a Proxy section applies to the URL (proxy_walk).
+// proxied reports whether a Proxy section applies to every URL that begins with the
+// target (proxy_walk); see within for those that apply to some.
 func proxied(sec *model.Section, url string) bool {
 	p := sec.Path.V
 	switch {
@@ -95,6 +100,19 @@ func proxied(sec *model.Section, url string) bool {
 		return err != nil || re.MatchString(url)
 	}
 	return strings.HasPrefix(strings.ToLower(url), strings.ToLower(p))
+}
+
+// restricts reports whether settings refuse somebody.
+func restricts(s *model.Settings) bool {
+	if a := newAccess(s.Access); !a.Open() {
+		return true
+	}
+	if s.Rewrite != nil && slices.ContainsFunc(s.Rewrite.Rules, func(r *model.RewriteRule) bool {
+		return r.HasFlag("F", "forbidden") || r.HasFlag("G", "gone")
+	}) {
+		return true
+	}
+	return slices.ContainsFunc(s.Extras, func(d *model.Directive) bool { return d.Guard.V })
 }
 
 // within reports whether a Proxy section that does not apply to a target may apply

@@ -99,10 +99,10 @@ func check(t *testing.T, path string, c *dynamic.Configuration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux := traefikmux.NewMuxer(parser)
+	mux := traefikmux.NewMuxer(parser, nil)
 	priorities := map[int]bool{}
 	for name, r := range c.HTTP.Routers {
-		if err := mux.AddRoute(r.Rule, "v3", r.Priority, http.NotFoundHandler()); err != nil {
+		if err := mux.AddRoute(r.Rule, "v3", r.Priority, "file", http.NotFoundHandler()); err != nil {
 			t.Errorf("%s: router %s: %s: %v", path, name, r.Rule, err)
 		}
 		if priorities[r.Priority] {
