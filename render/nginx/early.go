@@ -116,6 +116,9 @@ func (c *conf) earlyRules(s *server, site *plan.Site) []*dir {
 		case e.Kind == plan.EarlyRefuse:
 			c.l.Closed(why, "", e.Source)
 		default:
+			if list == nil && e.Target != "-" {
+				list, why = refuseEarly(e), why+": what its pattern matches is refused"
+			}
 			c.l.Drop(why, "rewrite, return, map", e.Source)
 			for _, cond := range e.Source.Conds {
 				c.l.Drop(why, "", cond)
@@ -126,6 +129,16 @@ func (c *conf) earlyRules(s *server, site *plan.Site) []*dir {
 		jumped = jumped || r.HasFlag("S", "skip") || r.HasFlag("C", "chain") || r.HasFlag("N", "next")
 	}
 	return out
+}
+
+// refuseEarly refuses what a rule is about that would have led a request elsewhere:
+// without it a member would see what httpd shows to none.
+func refuseEarly(e *plan.Early) []*dir {
+	re, ok := pcre(e.Path.Regex)
+	if !ok || e.Path.Not || e.Path.Always {
+		return []*dir{d("return", "403").from(e.Source.At)}
+	}
+	return []*dir{blk("if", []string{"$uri", "~", re}, d("return", "403").from(e.Source.At))}
 }
 
 // earlyRule carries one rule; why tells what is missing. Rules that refuse are
