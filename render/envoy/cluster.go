@@ -24,6 +24,11 @@ func (w *writer) pool(p *plan.Pool) bool {
 		case m.Socket != "":
 			w.l.Person("a socket of the file system: let the member listen on "+m.Address(), "", m.Source.URL)
 		}
+		if len(members) > 0 && secure(m) != secure(members[0]) {
+			w.l.Person("Envoy speaks TLS with all members of a cluster or with none: it was left out, give it a balancer of its own", "transport_socket_matches", m.Source.URL)
+			m.Unusable = "it speaks another protocol than the first member"
+			continue
+		}
 		members = append(members, m)
 	}
 	w.pools[p] = len(members) > 0
@@ -40,6 +45,8 @@ func (w *writer) pool(p *plan.Pool) bool {
 	}
 	return true
 }
+
+func secure(m *plan.Member) bool { return m.Scheme == "https" || m.Scheme == "h2" }
 
 func (w *writer) add(name string, c obj) {
 	w.clusters[name] = c
@@ -114,7 +121,7 @@ func (w *writer) cluster(name string, p *plan.Pool, members []*plan.Member) obj 
 		}
 		localities = append(localities, locality)
 	}
-	c["load_assignment"] = obj{"cluster_name": name, "endpoints": localities}
+	c["load_assignment"] = obj{"cluster_name": name, "endpoints": localities, "policy": obj{"overprovisioning_factor": 100000}}
 	w.outliers(c, p, members)
 	w.health(c, members[0].Source, members)
 	w.limits(c, members)

@@ -95,7 +95,7 @@ func (w *writer) earlyMatch(e *plan.Early) (match obj, exact bool) {
 			exact = false
 			continue
 		}
-		h := obj{"name": name, "string_match": obj{"safe_regex": obj{"regex": whole(c.Regex)}}}
+		h := obj{"name": name, "string_match": obj{"safe_regex": obj{"regex": whole(c.Regex)}}, "treat_missing_header_as_empty": true}
 		if c.Not {
 			h["invert_match"] = true
 		}

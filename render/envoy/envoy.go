@@ -149,10 +149,9 @@ func (w *writer) listener(i int, l *plan.Listener) obj {
 	}
 	w.l.Exact(l.Source)
 	name := fmt.Sprintf("listener_%d", i+1)
-	routes := w.routeConfig(name, l)
 	out := obj{"name": name, "address": obj{"socket_address": socket}}
 	if !l.TLS {
-		out["filter_chains"] = []any{obj{"filters": []any{w.manager(name, l, routes)}}}
+		out["filter_chains"] = []any{obj{"filters": []any{w.manager(name, l, w.routeConfig(name, l, nil))}}}
 		return out
 	}
 	out["listener_filters"] = []any{obj{"name": "envoy.filters.listener.tls_inspector",
@@ -163,7 +162,7 @@ func (w *writer) listener(i int, l *plan.Listener) obj {
 			w.l.Person("plain HTTP on a socket of TLS: give this virtual host a socket of its own", "", s.Source.Addresses)
 			continue
 		}
-		chain := obj{"filters": []any{w.manager(name, l, routes)}, "transport_socket": w.serverTLS(s)}
+		chain := obj{"filters": []any{w.manager(name, l, w.routeConfig(name, l, s))}, "transport_socket": w.serverTLS(s)}
 		if n > 0 && len(s.Names) > 0 {
 			chain["filter_chain_match"] = obj{"server_names": sniNames(s.Names)}
 		} else if n > 0 {
@@ -199,7 +198,6 @@ func (w *writer) manager(name string, l *plan.Listener, routes obj) obj {
 		"normalize_path":                   true,
 		"merge_slashes":                    true,
 		"path_with_escaped_slashes_action": "REJECT_REQUEST",
-		"strip_any_host_port":              true,
 		"route_config":                     routes,
 		"stream_idle_timeout":              "0s",
 		"common_http_protocol_options":     obj{"headers_with_underscores_action": "ALLOW"},
@@ -229,7 +227,7 @@ func (w *writer) manager(name string, l *plan.Listener, routes obj) obj {
 }
 
 // routeConfig holds the sites of a listener; the first one takes every name.
-func (w *writer) routeConfig(name string, l *plan.Listener) obj {
+func (w *writer) routeConfig(name string, l *plan.Listener, own *plan.Site) obj {
 	var hosts []any
 	taken := map[string]bool{"*": true}
 	for i, s := range l.Sites {
@@ -248,10 +246,33 @@ func (w *writer) routeConfig(name string, l *plan.Listener) obj {
 			}
 		}
 		w.l.Exact(s.Source.ServerName, s.Source.Aliases, s.Source.Addresses)
+		if rw := s.Server.Settings.Rewrite; rw != nil {
+			w.l.Exact(rw.Engine)
+		}
 		if domains == nil {
 			continue // httpd chooses it by no name either
 		}
-		hosts = append(hosts, obj{"name": s.Name, "domains": domains, "routes": w.routes(s)})
+		routes := []any{obj{"match": obj{"prefix": "/"}, "direct_response": obj{"status": 421}}}
+		if mayServe(own, s) {
+			routes = w.routes(s)
+		}
+		hosts = append(hosts, obj{"name": s.Name, "domains": domains, "routes": routes})
 	}
-	return obj{"name": name, "virtual_hosts": hosts}
+	return obj{"name": name, "virtual_hosts": hosts, "ignore_port_in_host_matching": true}
+}
+
+// mayServe reports whether requests of a connection with the TLS settings of one
+// site may be for another: httpd does not answer for a host whose settings of TLS
+// differ from those of the connection's (ssl_hook_ReadReq of mod_ssl). own is nil
+// for a connection without TLS.
+func mayServe(own, other *plan.Site) bool {
+	if own == nil || own == other {
+		return own == other || other.TLS == nil
+	}
+	return own.TLS != nil && other.TLS != nil && !verifies(other) && !verifies(own)
+}
+
+func verifies(s *plan.Site) bool {
+	v := strings.ToLower(s.TLS.VerifyClient.V)
+	return v != "" && v != "none"
 }

@@ -6,11 +6,38 @@ import (
 	"strings"
 
 	"clowder/render/plan"
+	"clowder/render/target"
 )
 
-// hidden finds letters that a path encodes without need: they could hide it from a
-// route. httpd decodes them before it looks.
-const hidden = `(?s).*%([01][0-9A-Fa-f]|2[dDeE]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9AaFf]|7[eE]).*`
+// hidden finds what a path encodes and could hide from a route, for Envoy compares
+// paths as they are encoded, httpd as they are decoded. Where nothing is protected
+// these are the letters that need no encoding; else all of ASCII, and everything
+// where a path or pattern of the source goes beyond ASCII itself.
+func (w *writer) hidden(s *plan.Site) string {
+	strict, foreign := false, false
+	look := func(o *plan.Outcome) { strict = strict || o.Kind != plan.Proxy || !o.Access.Open() }
+	for _, c := range s.Cells {
+		look(&c.Outcome)
+		foreign = foreign || strings.ContainsFunc(c.Path, beyondASCII)
+		for _, b := range c.Branches {
+			look(&b.Outcome)
+			for _, p := range b.Patterns {
+				foreign = foreign || strings.ContainsFunc(p.Regex, beyondASCII)
+			}
+		}
+	}
+	if !strict && len(s.Early) == 0 {
+		return `(?s).*%([01][0-9A-Fa-f]|2[dDeE]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9AaFf]|7[eE]).*`
+	}
+	w.l.Add(target.Note{Loss: target.Approximated, ID: "mappings", Span: s.Source.At,
+		Message: "Envoy compares paths as they are encoded: where something is protected, paths with an encoded letter of ASCII are answered with 400"})
+	if foreign {
+		return `(?s).*%.*`
+	}
+	return `(?s).*%[0-7][0-9A-Fa-f].*`
+}
+
+func beyondASCII(r rune) bool { return r > 0x7E }
 
 // routes lists the routes of a site, in the order of their choice.
 func (w *writer) routes(s *plan.Site) []any {
@@ -18,7 +45,7 @@ func (w *writer) routes(s *plan.Site) []any {
 	if w.unknown {
 		return []any{obj{"match": obj{"prefix": "/"}, "direct_response": refuse}}
 	}
-	out := []any{obj{"match": obj{"safe_regex": obj{"regex": hidden}}, "direct_response": obj{"status": 400}}}
+	out := []any{obj{"match": obj{"safe_regex": obj{"regex": w.hidden(s)}}, "direct_response": obj{"status": 400}}}
 	for _, e := range s.Early {
 		out = append(out, w.early(e)...)
 	}
@@ -175,7 +202,8 @@ func (w *writer) action(s *plan.Site, o *plan.Outcome) obj {
 		idle = s.Server.ProxyTimeout
 	}
 	w.l.Approx("it bounds the time that nothing moves on a stream", "idle_timeout", s.Server.ProxyTimeout, s.Server.Timeout)
-	out := obj{"timeout": "0s", "retry_policy": obj{"retry_on": "connect-failure", "num_retries": max(1, len(o.Pool.Usable())-1)}}
+	out := obj{"timeout": "0s", "retry_policy": obj{"retry_on": "connect-failure", "num_retries": max(1, len(o.Pool.Usable())-1),
+		"retry_host_predicate": []any{obj{"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": typed("extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate", nil)}}}}
 	if idle.V > 0 {
 		out["idle_timeout"] = seconds(idle.V)
 	}
@@ -248,10 +276,10 @@ func (w *writer) redirect(route obj, o *plan.Outcome) {
 
 // location takes the target of a redirect apart; ok is false for one with
 // variables or a query.
-func location(target string) (to obj, ok bool) {
+func location(url string) (to obj, ok bool) {
 	to = obj{}
-	rest := target
-	if scheme, after, found := strings.Cut(target, "://"); found {
+	rest := url
+	if scheme, after, found := strings.Cut(url, "://"); found {
 		host, path, _ := strings.Cut(after, "/")
 		if scheme != "http" && scheme != "https" || strings.ContainsAny(host, "$%?#") || host == "" {
 			return nil, false

@@ -39,10 +39,8 @@ func (w *writer) serverTLS(s *plan.Site) obj {
 			validation["crl"] = obj{"filename": t.CARevocation.V}
 			w.l.Exact(t.CARevocation)
 		}
-		if t.VerifyDepth.IsWritten() {
-			validation["max_verify_depth"] = t.VerifyDepth.V
-			w.l.Exact(t.VerifyDepth)
-		}
+		validation["max_verify_depth"] = t.VerifyDepth.Or(1)
+		w.l.Exact(t.VerifyDepth)
 		common["validation_context"] = validation
 		ctx["require_client_certificate"] = verify == "require"
 		if verify == "optional_no_ca" {
@@ -100,7 +98,7 @@ func (w *writer) clientTLS(c obj, p *plan.Pool, members []*plan.Member) {
 				validation["trusted_ca"] = obj{"filename": t.ProxyCAFile.V}
 			} else {
 				validation["trusted_ca"] = obj{"filename": "/etc/ssl/certs/ca-certificates.crt"}
-				w.l.Person("name the file of authorities that sign the members' certificates", "validation_context.trusted_ca", t.ProxyVerify)
+				w.l.Weaker("no file of authorities is named, so those of the system are trusted: name the one that signs the members' certificates", "validation_context.trusted_ca", t.ProxyVerify, t.ProxyCAPath)
 			}
 			if !t.ProxyPeerName.IsWritten() || t.ProxyPeerName.V {
 				var names []any

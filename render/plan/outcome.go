@@ -224,6 +224,10 @@ func (c *cutter) proxy(o *Outcome, of *model.Section) {
 // guard closes what is protected by directives that the model does not understand.
 func (c *cutter) guard(o *Outcome) {
 	for _, d := range o.Settings.Extras {
+		if strings.HasPrefix(strings.ToLower(d.Name.V), "remoteip") && !o.Access.Free.All() && !o.Access.Free.Empty() {
+			o.Access = closed(o.Access, d, "it says whose address counts, which is not carried over: who is let in by address is refused")
+			continue
+		}
 		if !d.Guard.V || strings.EqualFold(d.Name.V, "SSLRequireSSL") && c.site.TLS != nil {
 			continue
 		}
