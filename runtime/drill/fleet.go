@@ -156,8 +156,13 @@ func freeOffset(s *model.Setup) (int, error) {
 	for _, p := range ports {
 		highest = max(highest, p)
 	}
-	for range 200 {
-		room := 60999 - highest
+	for try := range 200 {
+		// Ports from 32768 are given to outgoing connections (ip_local_port_range of
+		// Linux): one that is free now may be taken when the node starts.
+		room := 32767 - highest
+		if try >= 100 || room < 1100 {
+			room = 60999 - highest
+		}
 		if room < 1100 {
 			return 0, fmt.Errorf("port %d leaves no room to move the ports for a drill", highest)
 		}
