@@ -12,6 +12,11 @@ func (w *writer) pool(p *plan.Pool) bool {
 	if usable, known := w.pools[p]; known {
 		return usable
 	}
+	if why := p.Sealed(); why != "" {
+		p.MarkSealed(w.l, why)
+		w.pools[p] = false
+		return false
+	}
 	var members []*plan.Member
 	for _, m := range p.Usable() {
 		switch {

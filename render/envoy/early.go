@@ -17,7 +17,11 @@ func headers(w *writer, route obj, o *plan.Outcome) {
 		mode := map[string]string{"set": "OVERWRITE_IF_EXISTS_OR_ADD", "add": "APPEND_IF_EXISTS_OR_ADD", "append": "APPEND_IF_EXISTS_OR_ADD", "setifempty": "ADD_IF_ABSENT"}[r.Action.V]
 		name := strings.ToLower(r.Name.V)
 		if r.Cond.V != "" || strings.Contains(plain, "%") || mode == "" && r.Action.V != "unset" || name == "host" || strings.HasPrefix(name, ":") || strings.ContainsFunc(r.Value.V, control) {
-			continue // dropped
+			if r.Request.V && r.Action.V == "set" && name != "host" && !strings.HasPrefix(name, ":") { // members trust what httpd puts there
+				route["request_headers_to_remove"] = append(list(route["request_headers_to_remove"]), r.Name.V)
+				w.l.Drop("Envoy does not know the value or the condition: the header is removed from all requests", "request_headers_to_add", r)
+			}
+			continue
 		}
 		if r.Action.V == "unset" {
 			key := kind + "_headers_to_remove"
@@ -38,11 +42,15 @@ func control(r rune) bool { return r < 0x20 || r == 0x7F }
 
 // early writes a rewrite rule that comes before the mappings. One that cannot be
 // said refuses what its pattern is about, when it would change where a request goes.
-func (w *writer) early(e *plan.Early) []any {
+func (w *writer) early(s *plan.Site, e *plan.Early) []any {
 	if e.Kind == plan.EarlyOther && e.Target == "-" {
 		return nil // dropped: it sets variables
 	}
-	match, exact := w.earlyMatch(e)
+	match, exact := earlyMatch(s, e)
+	if match == nil {
+		w.l.Exact(e.Source)
+		return nil
+	}
 	route := obj{"match": match}
 	switch {
 	case e.Kind == plan.EarlyRefuse:
@@ -69,9 +77,9 @@ func (w *writer) early(e *plan.Early) []any {
 	return []any{route}
 }
 
-// earlyMatch writes the condition of a rewrite rule; exact is false when something
+// earlyMatch writes the condition of a rewrite rule, nil when it never applies; exact is false when something
 // of it had to be left out, so that it matches more.
-func (w *writer) earlyMatch(e *plan.Early) (match obj, exact bool) {
+func earlyMatch(s *plan.Site, e *plan.Early) (match obj, exact bool) {
 	match, exact = obj{"prefix": "/"}, !e.Unknown
 	switch {
 	case e.Path.Always:
@@ -81,23 +89,17 @@ func (w *writer) earlyMatch(e *plan.Early) (match obj, exact bool) {
 		exact = false
 	}
 	var all []any
-	for _, c := range e.Conds {
-		name := ""
-		switch c.What {
-		case plan.CondHost:
-			name = ":authority"
-		case plan.CondHeader:
-			name = c.Name
-		case plan.CondMethod:
-			name = ":method"
-		}
-		if c.Or || !c.RE2 || name == "" {
-			exact = false
+	for _, chain := range e.Chains() {
+		if len(chain) == 1 && chain[0].What == plan.CondHTTPS {
+			if (s.TLS != nil) == chain[0].Not {
+				return nil, true
+			}
 			continue
 		}
-		h := obj{"name": name, "string_match": obj{"safe_regex": obj{"regex": whole(c.Regex)}}, "treat_missing_header_as_empty": true}
-		if c.Not {
-			h["invert_match"] = true
+		h := condition(chain)
+		if h == nil {
+			exact = false // the whole chain is left out: half of it would demand more
+			continue
 		}
 		all = append(all, h)
 	}
@@ -105,6 +107,21 @@ func (w *writer) earlyMatch(e *plan.Early) (match obj, exact bool) {
 		match["headers"] = all
 	}
 	return match, exact
+}
+
+// condition matches one condition, nil for one that Envoy cannot ask and for several
+// of which one is enough.
+func condition(chain []plan.Cond) obj {
+	c := chain[0]
+	name := map[string]string{plan.CondHost: ":authority", plan.CondHeader: c.Name, plan.CondMethod: ":method"}[c.What]
+	if len(chain) > 1 || !c.RE2 || name == "" {
+		return nil
+	}
+	h := obj{"name": name, "string_match": obj{"safe_regex": obj{"regex": whole(c.Regex)}}, "treat_missing_header_as_empty": true}
+	if c.Not {
+		h["invert_match"] = true
+	}
+	return h
 }
 
 // earlyRedirect is the redirect of a rule, nil when Envoy cannot say its target.

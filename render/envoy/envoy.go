@@ -39,15 +39,13 @@ var means = map[string]string{
 
 func render(s *model.Setup, _ target.Options) (*target.Result, error) {
 	res := &target.Result{}
-	plans := plan.All(s)
+	plans, guards := plan.All(s), plan.UnknownGuards(s)
 	for _, p := range plans {
 		l := ledger.New("Envoy")
 		l.Means(means)
 		p.Mark(l)
 		w := &writer{plan: p, l: l, clusters: map[string]obj{}, pools: map[*plan.Pool]bool{}}
-		for _, u := range s.Unmapped {
-			w.unknown = w.unknown || u.Guard && !plan.Held(s, u)
-		}
+		w.unknown = len(guards) > 0
 		data, err := encode(w.bootstrap(), p)
 		if err != nil {
 			return nil, err
@@ -59,11 +57,9 @@ func render(s *model.Setup, _ target.Options) (*target.Result, error) {
 		res.Files = append(res.Files, target.File{Name: name, Data: data})
 		res.Notes = append(res.Notes, l.Notes(p.Front)...)
 	}
-	for _, u := range s.Unmapped {
-		if u.Guard && !plan.Held(s, u) {
-			res.Notes = append(res.Notes, target.Note{Loss: target.Dropped, ID: "access", Security: true, Span: u.Span, Fact: u.What,
-				Message: "what it restricts cannot be said there: every request is refused"})
-		}
+	for _, u := range guards {
+		res.Notes = append(res.Notes, target.Note{Loss: target.Dropped, ID: "access", Security: true, Span: u.Span, Fact: u.What,
+			Message: "what it restricts cannot be said there: every request is refused"})
 	}
 	return res, nil
 }

@@ -47,7 +47,7 @@ func (w *writer) routes(s *plan.Site) []any {
 	}
 	out := []any{obj{"match": obj{"safe_regex": obj{"regex": w.hidden(s)}}, "direct_response": obj{"status": 400}}}
 	for _, e := range s.Early {
-		out = append(out, w.early(e)...)
+		out = append(out, w.early(s, e)...)
 	}
 	for _, c := range s.Cells {
 		for _, b := range c.Branches {

@@ -93,13 +93,7 @@ func (w *writer) clientTLS(c obj, p *plan.Pool, members []*plan.Member) {
 	if t != nil {
 		w.l.Exact(t.ProxyEngine)
 		if v := strings.ToLower(t.ProxyVerify.V); v != "" && v != "none" {
-			validation := obj{}
-			if t.ProxyCAFile.V != "" {
-				validation["trusted_ca"] = obj{"filename": t.ProxyCAFile.V}
-			} else {
-				validation["trusted_ca"] = obj{"filename": "/etc/ssl/certs/ca-certificates.crt"}
-				w.l.Weaker("no file of authorities is named, so those of the system are trusted: name the one that signs the members' certificates", "validation_context.trusted_ca", t.ProxyVerify, t.ProxyCAPath)
-			}
+			validation := obj{"trusted_ca": obj{"filename": t.ProxyCAFile.V}}
 			if !t.ProxyPeerName.IsWritten() || t.ProxyPeerName.V {
 				var names []any
 				for _, m := range members {
@@ -111,6 +105,11 @@ func (w *writer) clientTLS(c obj, p *plan.Pool, members []*plan.Member) {
 			w.l.Exact(t.ProxyVerify, t.ProxyCAFile, t.ProxyPeerName)
 		} else {
 			w.l.Exact(t.ProxyVerify)
+		}
+	}
+	if common["validation_context"] == nil && plan.ChecksPeers(t) {
+		for _, m := range members {
+			w.l.Weaker("httpd checks the name and the dates of the member's certificate even without its authority, which Envoy does not", "SSLProxyVerify require here", m.Source.URL)
 		}
 	}
 	ctx := obj{"common_tls_context": common}

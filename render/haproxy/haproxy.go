@@ -58,7 +58,7 @@ func render(s *model.Setup, o target.Options) (*target.Result, error) {
 		return nil, errors.New("the setup has no httpd, so there is nothing that HAProxy could take over")
 	}
 	res := &target.Result{}
-	unknown := unknownGuards(s)
+	unknown := plan.UnknownGuards(s)
 	for _, p := range plans {
 		l := ledger.New("HAProxy")
 		l.Means(means)
@@ -78,37 +78,6 @@ func render(s *model.Setup, o target.Options) (*target.Result, error) {
 			Message: "it may restrict requests in a way that is not understood: every request is refused"})
 	}
 	return res, nil
-}
-
-// unknownGuards lists what restricts requests of httpd and has no place in the model at all.
-func unknownGuards(s *model.Setup) []model.Unmapped {
-	kept := map[diag.Span]bool{} // by file and end: the place of some is without their indent
-	end := func(at diag.Span) diag.Span { return diag.Span{File: at.File, End: at.End} }
-	var add func(list []*model.Directive)
-	add = func(list []*model.Directive) {
-		for _, d := range list {
-			kept[end(d.At)] = true
-			add(d.Children)
-		}
-	}
-	for _, f := range s.FrontEnds {
-		for _, srv := range append([]*model.Server{f.Main}, f.VHosts...) {
-			if srv == nil {
-				continue
-			}
-			add(srv.Settings.Extras)
-			for _, sec := range srv.Sections {
-				add(sec.Settings.Extras)
-			}
-		}
-	}
-	var out []model.Unmapped
-	for _, u := range s.Unmapped {
-		if u.Guard && !kept[end(u.Span)] {
-			out = append(out, u)
-		}
-	}
-	return out
 }
 
 // fileName keeps letters, digits, - and _ of a front end's name.

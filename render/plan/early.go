@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -230,4 +231,27 @@ func quoteMeta(s string) string {
 		b.WriteByte(s[i])
 	}
 	return b.String()
+}
+
+// Chains groups the conditions: all chains have to hold, of each one condition is
+// enough. Only those joined by [OR] stand together.
+func (e *Early) Chains() [][]Cond {
+	var out [][]Cond
+	joined := false
+	for _, c := range e.Conds {
+		if joined {
+			out[len(out)-1] = append(out[len(out)-1], c)
+		} else {
+			out = append(out, []Cond{c})
+		}
+		joined = c.Or
+	}
+	return out
+}
+
+// MatchesEmpty reports whether the pattern matches an empty text, as the value of
+// an absent header is for a condition.
+func (t Test) MatchesEmpty() bool {
+	re, err := regexp.Compile(t.Regex)
+	return err != nil || re.MatchString("")
 }

@@ -128,6 +128,8 @@ func (b *builder) site(s *model.Server) *Site {
 	}
 	if host := hostOf(s.ServerName.V); host != "" {
 		st.Names = append(st.Names, host)
+	} else if host := hostOf(st.Server.ServerName.V); host != "" && !st.Main && slices.ContainsFunc(s.Addresses, everyAddress) {
+		st.Names = append(st.Names, host) // of the main server (ap_fini_vhost_config of server/vhost.c)
 	}
 	for _, a := range s.Aliases {
 		st.Names = append(st.Names, strings.ToLower(a.V))
@@ -139,6 +141,8 @@ func (b *builder) site(s *model.Server) *Site {
 	b.cells(st)
 	return st
 }
+
+func everyAddress(a model.String) bool { host, _ := splitAddress(a.V); return host == "" }
 
 // hostOf returns the host of a ServerName: without scheme and port, lower case.
 func hostOf(name string) string {

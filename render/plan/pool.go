@@ -3,10 +3,12 @@ package plan
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	"clowder/parse/model"
+	"clowder/render/ledger"
 )
 
 // Pool is a balancer, or one worker outside of a balancer.
@@ -335,4 +337,40 @@ func (m *Member) overHTTP(link model.Link) {
 		return
 	}
 	m.Host = bound
+}
+
+// ChecksPeers reports whether httpd looks at names and dates of members'
+// certificates, which it does whatever SSLProxyVerify says
+// (ssl_io_filter_handshake of mod_ssl).
+func ChecksPeers(t *model.TLS) bool {
+	off := func(v model.Bool) bool { return v.IsWritten() && !v.V }
+	return t == nil || !off(t.ProxyPeerExpire) || !off(t.ProxyPeerName)
+}
+
+// Sealed tells why the https members of a pool cannot be reached by a proxy that
+// reads authorities out of one file, "" when they can or there are none: httpd
+// answers 500 without SSLProxyEngine On, and certificates that are required but
+// that no authority is named for are never good.
+func (p *Pool) Sealed() string {
+	secure := slices.ContainsFunc(p.Usable(), func(m *Member) bool { return m.Scheme == "https" || m.Scheme == "h2" })
+	t := p.TLS
+	switch {
+	case !secure:
+		return ""
+	case t == nil || !t.ProxyEngine.V:
+		return "SSLProxyEngine is not On, so httpd refuses this"
+	case t.ProxyVerify.V != "" && !strings.EqualFold(t.ProxyVerify.V, "none") && t.ProxyCAFile.V == "":
+		return "certificates are verified, and no file names their authority"
+	}
+	return ""
+}
+
+// MarkSealed closes the members of a pool in the ledger.
+func (p *Pool) MarkSealed(l *ledger.Ledger, why string) {
+	for _, m := range p.Members {
+		l.Closed(why+": requests for it are refused", "SSLProxyCACertificateFile here", m.Source.URL)
+	}
+	if p.TLS != nil {
+		l.Closed(why, "", p.TLS.ProxyVerify, p.TLS.ProxyCAPath)
+	}
 }

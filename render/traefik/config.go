@@ -12,7 +12,14 @@ type static struct {
 
 type entryPoint struct {
 	Address   string     `yaml:"address"`
+	HTTP      entryHTTP  `yaml:"http"`
 	Transport *transport `yaml:"transport,omitempty"`
+}
+
+// entryHTTP refuses what a path can hide behind an encoding; Traefik's defaults
+// let it pass (pkg/config/static/entrypoints.go of Traefik).
+type entryHTTP struct {
+	EncodedCharacters map[string]bool `yaml:"encodedCharacters"`
 }
 
 type transport struct {

@@ -1,7 +1,9 @@
 package traefik
 
 import (
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"clowder/parse/model"
@@ -19,7 +21,11 @@ func (w *writer) headers(o *plan.Outcome) []string {
 		value := r.Value.V
 		switch {
 		case r.Cond.V != "" || strings.Contains(strings.ReplaceAll(value, "%%", ""), "%"):
-			continue // dropped: no conditions, no variables
+			if r.Request.V && r.Action.V == "set" { // members trust what httpd puts there
+				into[r.Name.V] = ""
+				w.l.Drop("Traefik knows no conditions and variables: the header is removed from all requests", "a plugin", r)
+			}
+			continue
 		case r.Action.V == "unset":
 			value = ""
 		case r.Action.V != "set":
@@ -64,6 +70,29 @@ func (w *writer) tls(s *plan.Site) {
 	w.l.Approx("Go's own list of ciphers without known weaknesses is used", "tls.options.cipherSuites", t.CipherSuite, t.CipherOrder)
 	w.clients(t, opt)
 	w.dynamic.TLS.Options[s.Name] = opt
+	w.defaults(s, opt)
+	if t.CARevocation.V != "" {
+		w.refused[s] = true
+		w.l.Closed("Traefik reads no lists of revoked certificates: the whole virtual host is refused", "", t.CARevocation)
+	}
+}
+
+// defaults sees to it that the options hold: Traefik applies those of a router only
+// for the names in its Host conditions, else the options called default
+// (pkg/server/router/tcp/manager.go of Traefik).
+func (w *writer) defaults(s *plan.Site, opt *tlsOption) {
+	if w.every[s] == nil && !wild(s) {
+		return
+	}
+	have := w.dynamic.TLS.Options["default"]
+	switch {
+	case have == nil && w.every[s] != nil:
+		w.dynamic.TLS.Options["default"] = opt
+	case have == nil && opt.ClientAuth == nil || have != nil && reflect.DeepEqual(have.ClientAuth, opt.ClientAuth):
+	default:
+		w.refused[s] = true
+		w.l.Closed("Traefik has one set of options for all names that no Host condition tells: the whole virtual host is refused", "an instance of its own", s.TLS.VerifyClient)
+	}
 }
 
 // protocols carries SSLProtocol; TLS 1.2 is the least in any case.
@@ -117,7 +146,11 @@ func (w *writer) early(s *plan.Site, host string, e *plan.Early) {
 	if e.Kind == plan.EarlyOther && e.Target == "-" {
 		return // dropped: it sets variables
 	}
-	rule, exact := w.earlyRule(host, e)
+	rule, exact := w.earlyRule(s, host, e)
+	if rule == "" {
+		w.l.Exact(e.Source)
+		return
+	}
 	refuse := func(why string) {
 		w.l.Drop(why+": what its pattern matches is refused", "a router of its own", e.Source)
 		w.router(s, rule, []string{w.deny()}, "")
@@ -142,9 +175,9 @@ func (w *writer) early(s *plan.Site, host string, e *plan.Early) {
 	}
 }
 
-// earlyRule writes the condition of a rewrite rule; exact is false when something
-// of it had to be left out, so that it matches more.
-func (w *writer) earlyRule(host string, e *plan.Early) (rule string, exact bool) {
+// earlyRule writes the condition of a rewrite rule, "" when it never applies; exact
+// is false when something of it had to be left out, so that it matches more.
+func (w *writer) earlyRule(s *plan.Site, host string, e *plan.Early) (rule string, exact bool) {
 	rule, exact = host, !e.Unknown
 	add := func(t plan.Test, cond string) {
 		if t.Not {
@@ -159,23 +192,58 @@ func (w *writer) earlyRule(host string, e *plan.Early) (rule string, exact bool)
 	default:
 		exact = false
 	}
-	for _, c := range e.Conds {
-		if c.Or || !c.RE2 {
-			exact = false
-			continue
+	for _, chain := range e.Chains() {
+		var alts []string
+		known := true
+		for _, c := range chain {
+			cond, ok := condition(s, c)
+			known = known && ok
+			alts = append(alts, cond)
 		}
-		switch c.What {
-		case plan.CondHost:
-			add(c.Test, "HostRegexp("+quote(c.Regex)+")")
-		case plan.CondPath:
-			add(c.Test, "PathRegexp("+quote(c.Regex)+")")
-		case plan.CondHeader:
-			add(c.Test, "HeaderRegexp("+quote(c.Name)+", "+quote(c.Regex)+")")
+		switch {
+		case !known:
+			exact = false // the whole chain is left out: half of it would demand more
+		case slices.Contains(alts, always):
 		default:
-			exact = false
+			if alts = slices.DeleteFunc(alts, func(c string) bool { return c == never }); len(alts) == 0 {
+				return "", true
+			}
+			rule = both(rule, group(alts))
 		}
 	}
 	return both(rule, "PathPrefix(`/`)"), exact
+}
+
+// What a condition on TLS is for all requests of a site.
+const always, never = "always", "never"
+
+// condition writes one condition; ok is false for one that Traefik cannot ask.
+func condition(s *plan.Site, c plan.Cond) (cond string, ok bool) {
+	if !c.RE2 {
+		return "", false
+	}
+	switch c.What {
+	case plan.CondHTTPS:
+		return map[bool]string{true: always, false: never}[(s.TLS != nil) != c.Not], true
+	case plan.CondHost:
+		if strings.Contains(strings.TrimPrefix(c.Regex, "(?i)"), ":") {
+			return "", false // there is no port in what HostRegexp looks at
+		}
+		cond = "HostRegexp(" + quote(c.Regex) + ")"
+	case plan.CondPath:
+		cond = "PathRegexp(" + quote(c.Regex) + ")"
+	case plan.CondHeader:
+		cond = "HeaderRegexp(" + quote(c.Name) + ", " + quote(c.Regex) + ")"
+		if c.MatchesEmpty() {
+			cond = "(" + cond + " || !HeaderRegexp(" + quote(c.Name) + ", `.*`))"
+		}
+	default:
+		return "", false
+	}
+	if c.Not {
+		cond = "!" + cond
+	}
+	return cond, true
 }
 
 var variable = regexp.MustCompile(`%\{(HTTP_HOST|SERVER_NAME|REQUEST_URI)\}`)

@@ -3,6 +3,7 @@ package traefik
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,12 +21,8 @@ func quote(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
-// hostRule is the condition for the names of a site, "" for one that takes all.
-func (w *writer) hostRule(s *plan.Site) string {
-	if w.last[s] {
-		w.l.Exact(s.Source.ServerName, s.Source.Aliases, s.Source.Addresses)
-		return ""
-	}
+// hostRule is the condition for the names of a site; it has some.
+func hostRule(s *plan.Site) string {
 	var alts []string
 	for _, n := range s.Names {
 		if strings.ContainsAny(n, "*?") {
@@ -35,11 +32,12 @@ func (w *writer) hostRule(s *plan.Site) string {
 		}
 		alts = append(alts, "Host("+quote(n)+")")
 	}
-	w.l.Exact(s.Source.ServerName, s.Source.Aliases, s.Source.Addresses)
-	if len(alts) == 0 {
-		return "Host(`invalid.invalid`)" // httpd chooses it by no name either
-	}
 	return group(alts)
+}
+
+// wild reports whether one of the site's names is a wildcard.
+func wild(s *plan.Site) bool {
+	return slices.ContainsFunc(s.Names, func(n string) bool { return strings.ContainsAny(n, "*?") })
 }
 
 // group joins alternatives.

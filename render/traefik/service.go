@@ -21,6 +21,11 @@ func (w *writer) pool(p *plan.Pool, s *plan.Site, o *plan.Outcome) string {
 		}
 		return name
 	}
+	if why := p.Sealed(); why != "" {
+		p.MarkSealed(w.l, why)
+		w.pools[p] = ""
+		return ""
+	}
 	var normal, standby []*plan.Member
 	for _, m := range p.Usable() {
 		w.member(m)
@@ -186,7 +191,7 @@ func (w *writer) transport(p *plan.Pool, members []*plan.Member) string {
 	}
 	if members[0].Scheme == "https" || members[0].Scheme == "h2" {
 		used = true
-		w.backendTLS(t, p.TLS)
+		w.backendTLS(t, p.TLS, members)
 	}
 	if !used {
 		return ""
@@ -204,25 +209,25 @@ func longer(a, b model.Duration) model.Duration {
 }
 
 // backendTLS carries SSLProxy*: httpd's default is to verify nothing.
-func (w *writer) backendTLS(t *serversTr, tls *model.TLS) {
+func (w *writer) backendTLS(t *serversTr, tls *model.TLS, members []*plan.Member) {
 	verify := tls != nil && strings.EqualFold(tls.ProxyVerify.V, "require")
 	if tls != nil && !verify && tls.ProxyVerify.IsWritten() && !strings.EqualFold(tls.ProxyVerify.V, "none") {
 		verify = true
 		w.l.Approx("a certificate is required", "", tls.ProxyVerify)
 	}
 	t.InsecureSkipVerify = !verify
+	if !verify && plan.ChecksPeers(tls) {
+		for _, m := range members {
+			w.l.Weaker("httpd checks the name and the dates of the member's certificate even without its authority, which Traefik does not", "SSLProxyVerify require here", m.Source.URL)
+		}
+	}
 	if tls == nil {
 		return
 	}
 	w.l.Exact(tls.ProxyEngine)
 	if verify {
 		w.l.Exact(tls.ProxyVerify, tls.ProxyCAFile, tls.ProxyPeerName)
-		if tls.ProxyCAFile.V != "" {
-			t.RootCAs = []string{tls.ProxyCAFile.V}
-		}
-		if tls.ProxyCAPath.V != "" && tls.ProxyCAFile.V == "" {
-			w.l.Closed("Traefik takes files, not folders, of authorities: only those of the system are trusted", "serversTransports.rootCAs", tls.ProxyCAPath)
-		}
+		t.RootCAs = []string{tls.ProxyCAFile.V}
 		if tls.ProxyPeerName.IsWritten() && !tls.ProxyPeerName.V {
 			w.l.Approx("the name is compared in any case", "", tls.ProxyPeerName)
 		}

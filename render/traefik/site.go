@@ -3,22 +3,27 @@ package traefik
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"clowder/render/plan"
+	"clowder/render/target"
 )
 
 // nobody is a network that no client comes from: who is not in it gets 403.
 const nobody = "255.255.255.255/32"
 
-// site writes the routers of a site.
-func (w *writer) site(s *plan.Site) {
-	host := w.hostRule(s)
-	if w.unknown {
+// site writes the routers of a site for the requests that the host condition takes.
+func (w *writer) site(s *plan.Site, host string) {
+	if w.unknown || w.refused[s] {
 		w.router(s, both(host, "PathPrefix(`/`)"), []string{w.deny()}, "")
 		return
 	}
-	w.tls(s)
+	if protects(s) {
+		w.router(s, both(host, "PathRegexp(`[\\x00-\\x1f\\x7f]|%[0-7][0-9A-Fa-f]`)"), []string{w.deny()}, "")
+		w.l.Add(target.Note{Loss: target.Approximated, ID: "mappings", Span: s.Source.At,
+			Message: "Traefik compares reserved letters as they are encoded: where something is protected, paths with such an encoding or with control characters are refused"})
+	}
 	for _, e := range s.Early {
 		w.early(s, host, e)
 	}
@@ -39,12 +44,20 @@ func (w *writer) site(s *plan.Site) {
 	}
 }
 
+// protects reports whether something of a site is not for everybody.
+func protects(s *plan.Site) bool {
+	shut := func(o *plan.Outcome) bool { return o.Kind != plan.Proxy || !o.Access.Open() }
+	return len(s.Early) > 0 || slices.ContainsFunc(s.Cells, func(c *plan.Cell) bool {
+		return shut(&c.Outcome) || slices.ContainsFunc(c.Branches, func(b *plan.Branch) bool { return shut(&b.Outcome) })
+	})
+}
+
 // router adds a router of a site; without a service every request ends in its middlewares.
 func (w *writer) router(s *plan.Site, rule string, middlewares []string, service string) {
 	if service == "" {
 		service = "noop@internal"
 	}
-	r := &router{EntryPoints: w.entries[s], Rule: rule, Priority: w.next, Middlewares: middlewares, Service: service}
+	r := &router{EntryPoints: slices.Clone(w.on), Rule: rule, Priority: w.next, Middlewares: middlewares, Service: service}
 	if s.TLS != nil {
 		r.TLS = &routerTLS{w.tlsOptions(s)}
 	}

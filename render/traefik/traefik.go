@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"clowder/parse/model"
@@ -36,13 +37,13 @@ var means = map[string]string{
 
 func render(s *model.Setup, _ target.Options) (*target.Result, error) {
 	res := &target.Result{}
-	plans := plan.All(s)
+	plans, guards := plan.All(s), plan.UnknownGuards(s)
 	for _, p := range plans {
 		l := ledger.New("Traefik")
 		l.Means(means)
 		p.Mark(l)
 		w := newWriter(p, l)
-		w.unknown = unknownGuards(s)
+		w.unknown = len(guards) > 0
 		w.write()
 		dir := ""
 		if len(plans) > 1 {
@@ -60,24 +61,11 @@ func render(s *model.Setup, _ target.Options) (*target.Result, error) {
 		}
 		res.Notes = append(res.Notes, l.Notes(p.Front)...)
 	}
-	for _, u := range s.Unmapped {
-		if u.Guard && !plan.Held(s, u) {
-			res.Notes = append(res.Notes, target.Note{Loss: target.Dropped, ID: "access", Security: true, Span: u.Span, Fact: u.What,
-				Message: "what it restricts cannot be said there: every request is refused"})
-		}
+	for _, u := range guards {
+		res.Notes = append(res.Notes, target.Note{Loss: target.Dropped, ID: "access", Security: true, Span: u.Span, Fact: u.What,
+			Message: "what it restricts cannot be said there: every request is refused"})
 	}
 	return res, nil
-}
-
-// unknownGuards reports whether something restricts requests that no field of the
-// model holds, so that nobody can tell which.
-func unknownGuards(s *model.Setup) bool {
-	for _, u := range s.Unmapped {
-		if u.Guard && !plan.Held(s, u) {
-			return true
-		}
-	}
-	return false
 }
 
 func fileRune(r rune) rune {
@@ -116,15 +104,17 @@ type writer struct {
 	static  *static
 	dynamic *dynamic
 	names   map[string]bool
-	entries map[*plan.Site][]string // entry points of a site
-	last    map[*plan.Site]bool     // the default site: takes every name
+	named   map[*plan.Site][]string // entry points where a site is chosen by name
+	every   map[*plan.Site][]string // entry points where it takes every name that is left
+	on      []string                // entry points of the routers that are written
 	next    int                     // priority of the next router
 	unknown bool
+	refused map[*plan.Site]bool   // what protects it cannot be said
 	pools   map[*plan.Pool]string // the service, "" for none
 }
 
 func newWriter(p *plan.Plan, l *ledger.Ledger) *writer {
-	return &writer{plan: p, l: l, names: map[string]bool{}, entries: map[*plan.Site][]string{}, last: map[*plan.Site]bool{}, pools: map[*plan.Pool]string{},
+	return &writer{plan: p, l: l, names: map[string]bool{}, named: map[*plan.Site][]string{}, every: map[*plan.Site][]string{}, refused: map[*plan.Site]bool{}, pools: map[*plan.Pool]string{},
 		static:  &static{EntryPoints: map[string]*entryPoint{}, Providers: providers{fileProvider{"dynamic.yml", false}}},
 		dynamic: &dynamic{HTTP: httpPart{Routers: map[string]*router{}, Middlewares: map[string]*middleware{}, Services: map[string]*service{}, ServersTransports: map[string]*serversTr{}}},
 	}
@@ -142,12 +132,29 @@ func (w *writer) write() {
 	for _, l := range w.plan.Listeners {
 		w.listener(l)
 	}
-	// Sites that are chosen by name come before those that take every name.
-	for _, fallback := range []bool{false, true} {
+	// The options of sites that take every name come first: they are those called default.
+	for _, first := range []bool{true, false} {
 		for _, s := range w.plan.Sites {
-			if w.last[s] == fallback {
-				w.site(s)
+			if (w.every[s] != nil) == first {
+				w.tls(s)
 			}
+		}
+	}
+	// Names come before the rest: a wildcard of a later site does not take a name of
+	// the first one.
+	for _, s := range w.plan.Sites {
+		w.l.Exact(s.Source.ServerName, s.Source.Aliases, s.Source.Addresses)
+		w.on = w.named[s]
+		if slices.ContainsFunc(w.plan.Sites, func(o *plan.Site) bool { return w.named[o] != nil && wild(o) }) {
+			w.on = slices.Concat(w.named[s], w.every[s])
+		}
+		if len(w.on) > 0 && len(s.Names) > 0 {
+			w.site(s, hostRule(s))
+		}
+	}
+	for _, s := range w.plan.Sites {
+		if w.on = w.every[s]; len(w.on) > 0 {
+			w.site(s, "")
 		}
 	}
 }
@@ -158,7 +165,9 @@ func (w *writer) listener(l *plan.Listener) {
 	if a, err := netip.ParseAddr(addr); err == nil && a.Is6() {
 		addr = "[" + addr + "]"
 	}
-	e := &entryPoint{Address: fmt.Sprintf("%s:%d", addr, l.Port)}
+	e := &entryPoint{Address: fmt.Sprintf("%s:%d", addr, l.Port), HTTP: entryHTTP{map[string]bool{
+		"allowEncodedSlash": false, "allowEncodedBackSlash": false, "allowEncodedNullCharacter": false, "allowEncodedSemicolon": false,
+		"allowEncodedPercent": false, "allowEncodedQuestionMark": false, "allowEncodedHash": false}}}
 	if t := l.Sites[0].Server.KeepAliveTime; t.IsWritten() {
 		e.Transport = &transport{map[string]string{"idleTimeout": seconds(t.V)}}
 		w.l.Exact(t)
@@ -172,9 +181,12 @@ func (w *writer) listener(l *plan.Listener) {
 	}
 	w.static.EntryPoints[name] = e
 	w.l.Exact(l.Source)
-	w.last[l.Sites[0]] = true
-	for _, s := range l.Sites {
-		w.entries[s] = append(w.entries[s], name)
+	for i, s := range l.Sites {
+		if i == 0 {
+			w.every[s] = append(w.every[s], name)
+		} else {
+			w.named[s] = append(w.named[s], name)
+		}
 		if (s.TLS != nil) != l.TLS {
 			w.l.Person("TLS is on for some of the virtual hosts of this socket only: each of its routers does as its own virtual host says", "", s.Source.Addresses)
 		}

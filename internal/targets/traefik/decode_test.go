@@ -6,9 +6,13 @@ package traefik_test
 import (
 	"bytes"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,6 +95,110 @@ func tableCases(t *testing.T, root string) []string {
 		out = append(out, file)
 	}
 	return out
+}
+
+// TestNeverMoreOpen sends the refused requests of the table through Traefik's own
+// muxer: the router that takes them must refuse them.
+func TestNeverMoreOpen(t *testing.T) {
+	cases := tableCases(t, filepath.Join("..", "..", "..", "testdata"))
+	asked := 0
+	for _, file := range cases {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c dynamic.Configuration
+		if err := yaml.Unmarshal(convert(t, file), &c); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			words := strings.Fields(line)
+			if len(words) < 3 || words[0] != "#" || words[1] != "refused" {
+				continue
+			}
+			for _, path := range words[2:] {
+				if asked++; slices.Contains(elsewhere, path) || badCertificate(string(text), path) {
+					continue
+				}
+				if name := taker(t, &c, path); name != "" && !refuses(&c, c.HTTP.Routers[name]) {
+					t.Errorf("%s passes by router %s (%s) of:\n%s", path, name, c.HTTP.Routers[name].Rule, text)
+				}
+			}
+		}
+	}
+	if asked < 40 {
+		t.Errorf("only %d requests", asked)
+	}
+}
+
+// badCertificate reports whether a request is refused when the member's certificate
+// is seen, which no route tells.
+func badCertificate(text, path string) bool {
+	return path == "/tls" && strings.Contains(text, "SSLProxyCACertificateFile") && strings.Contains(text, "SSLProxyEngine On")
+}
+
+// elsewhere are requests that httpd itself lets through and only the first user of
+// the table refuses.
+var elsewhere = []string{
+	"/public/../private", // is /private, for which there is no rule
+	"/img/x%3Fy.png",     // goes to the member as it is encoded, as from httpd
+}
+
+// forbidden are the encodings that the entry points refuse, see traefik.yml.
+var forbidden = regexp.MustCompile("(?i)%(2f|5c|00|3b|25|3f|23)")
+
+// unreserved are the encodings that the entry point decodes before it cleans the path.
+var unreserved = regexp.MustCompile("(?i)%(2[de]|3[0-9]|4[1-9a-f]|5[0-9a]|5f|6[1-9a-f]|7[0-9a]|7e)")
+
+// taker returns the name of the router that takes a request from loopback, "" for
+// none; what the entry point refuses is taken by none.
+func taker(t *testing.T, c *dynamic.Configuration, path string) string {
+	t.Helper()
+	if forbidden.MatchString(path) {
+		return ""
+	}
+	parser, err := traefikmux.NewSyntaxParser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux, name := traefikmux.NewMuxer(parser, nil), ""
+	for n, r := range c.HTTP.Routers {
+		if err := mux.AddRoute(r.Rule, "v3", r.Priority, "file", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { name = n })); err != nil {
+			t.Fatal(err)
+		}
+	}
+	req, err := http.NewRequest("GET", "http://www.example.org"+unreserved.ReplaceAllStringFunc(path, func(m string) string {
+		plain, _ := url.PathUnescape(m)
+		return plain
+	}), nil)
+	if err != nil {
+		return "" // no request that Go's server takes
+	}
+	req.URL = req.URL.JoinPath()
+	req.RequestURI, req.RemoteAddr = req.URL.RequestURI(), "127.0.0.1:4711"
+	req.Header.Set("User-Agent", "secret bad")
+	mux.ServeHTTP(httptest.NewRecorder(), req)
+	return name
+}
+
+// refuses reports whether a router lets nobody through who comes from loopback
+// without a password.
+func refuses(c *dynamic.Configuration, r *dynamic.Router) bool {
+	if r.Service == "noop@internal" {
+		return true
+	}
+	for _, name := range r.Middlewares {
+		m := c.HTTP.Middlewares[name]
+		if m.BasicAuth != nil {
+			return true
+		}
+		if m.IPAllowList != nil && !slices.ContainsFunc(m.IPAllowList.SourceRange, func(n string) bool {
+			return netip.MustParsePrefix(n).Contains(netip.MustParseAddr("127.0.0.1"))
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 func check(t *testing.T, path string, c *dynamic.Configuration) {
