@@ -233,7 +233,7 @@ func (w *writer) routeConfig(name string, l *plan.Listener, own *plan.Site) obj 
 		}
 		for _, n := range s.Names {
 			switch {
-			case i == 0 || taken[n]:
+			case i == 0 || taken[n] || covered(taken, n): // an earlier site has it
 			case strings.Contains(n, "?") || strings.Contains(n[1:], "*"):
 				w.l.Drop("Envoy knows * at the start of a name only", "", s.Source.Aliases)
 			default:
@@ -255,6 +255,17 @@ func (w *writer) routeConfig(name string, l *plan.Listener, own *plan.Site) obj 
 		hosts = append(hosts, obj{"name": s.Name, "domains": domains, "routes": routes})
 	}
 	return obj{"name": name, "virtual_hosts": hosts, "ignore_port_in_host_matching": true}
+}
+
+// covered reports whether a wildcard of an earlier site takes the name: httpd goes by
+// the order of the sites, Envoy by the closest name.
+func covered(taken map[string]bool, name string) bool {
+	for have := range taken {
+		if suffix, ok := strings.CutPrefix(have, "*."); ok && strings.HasSuffix(name, "."+suffix) {
+			return true
+		}
+	}
+	return false
 }
 
 // mayServe reports whether requests of a connection with the TLS settings of one

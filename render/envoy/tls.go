@@ -100,6 +100,9 @@ func (w *writer) clientTLS(c obj, p *plan.Pool, members []*plan.Member) {
 					names = append(names, obj{"san_type": "DNS", "matcher": obj{"exact": m.Host}}, obj{"san_type": "IP_ADDRESS", "matcher": obj{"exact": m.Host}})
 				}
 				validation["match_typed_subject_alt_names"] = names
+				if len(members) > 1 {
+					w.l.Weaker("a member may show the certificate of another one of its balancer", "a balancer for each member", t.ProxyVerify)
+				}
 			}
 			common["validation_context"] = validation
 			w.l.Exact(t.ProxyVerify, t.ProxyCAFile, t.ProxyPeerName)
