@@ -90,15 +90,16 @@ ProxyPass / http://10.0.0.2:8080/
 	}
 }
 
-// TestNames: a name that an earlier wildcard takes stays with it, as in httpd.
+// TestNames: names go by the order of the sites, as in httpd: a wildcard takes none of
+// an earlier site, and one that an earlier wildcard takes stays with that.
 func TestNames(t *testing.T) {
 	const host = "<VirtualHost *:80>\nServerName %s\nProxyPass / http://10.0.0.1:8080/\n</VirtualHost>\n"
 	conf := "Listen 80\n"
-	for _, n := range []string{"first.example.com", "*.example.org", "late.example.org"} {
+	for _, n := range []string{"first.example.org", "*.example.org", "late.example.org"} {
 		conf += strings.Replace(host, "%s", n, 1)
 	}
 	out, _ := convert(t, strings.Replace(conf, "ServerName *.example.org", "ServerName x\nServerAlias *.example.org", 1))
-	if !strings.Contains(out, "'*.example.org'") || strings.Contains(out, "- late.example.org") {
+	if !strings.Contains(out, "'*.example.org'") || strings.Contains(out, "- late.example.org") || !strings.Contains(out, "- first.example.org") {
 		t.Error(out)
 	}
 }

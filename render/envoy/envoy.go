@@ -233,7 +233,7 @@ func (w *writer) routeConfig(name string, l *plan.Listener, own *plan.Site) obj 
 		}
 		for _, n := range s.Names {
 			switch {
-			case i == 0 || taken[n] || covered(taken, n): // an earlier site has it
+			case taken[n] || covered(taken, n): // an earlier site has it
 			case strings.Contains(n, "?") || strings.Contains(n[1:], "*"):
 				w.l.Drop("Envoy knows * at the start of a name only", "", s.Source.Aliases)
 			default:
