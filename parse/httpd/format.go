@@ -100,7 +100,7 @@ func isBlankRune(r rune) bool { return r < 0x80 && isBlank(byte(r)) }
 // trimEnd cuts blanks off the end of a line, but not behind a backslash, which
 // would continue the line then.
 func trimEnd(text []byte) []byte {
-	short := bytes.TrimRight(text, " \t")
+	short := bytes.TrimRight(text, " \t\r\v\f")
 	if bytes.HasSuffix(short, []byte{'\\'}) {
 		return text
 	}

@@ -29,6 +29,7 @@ func TestFormat(t *testing.T) {
 			"<Macro a $b>\n    <Location $b>\n        SetEnv x   \"$b  y\"\n    </Location>\n</Macro>\n"},
 		{"byte order mark", "\ufeff# x\n  Listen 80\n", "\ufeff# x\nListen 80\n"},
 		{"perl", "<Perl>\n  my $x = <<E;\nE\n=head\n</Perl>\n", "<Perl>\n  my $x = <<E;\nE\n=head\n</Perl>\n"},
+		{"carriage return before blanks", "Listen 80\r \nListen 81\r\r\n", "Listen 80\nListen 81\r\n"},
 		{"NUL", "  Listen 80\x00 x \n", "  Listen 80\x00 x \n"},
 		{"comment before the end", "<If a>\n# last\n</If>\n# next\n", "<If a>\n    # last\n</If>\n# next\n"},
 		{"ends in a continuation", "  Listen 80 \\\n", "Listen 80 \\\n"},
