@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"clowder/internal/ports"
 )
 
 // Require returns the path of a program, or skips the test with a sentence on what
@@ -37,19 +39,18 @@ func Require(t *testing.T, program, install string, paths ...string) string {
 	return ""
 }
 
-// FreePorts returns n TCP ports of 127.0.0.1 that were free a moment ago.
+// FreePorts returns n TCP ports as ports.Free gives them.
 func FreePorts(t *testing.T, n int) []int {
 	t.Helper()
-	ports := make([]int, n)
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	list := make([]int, n)
+	for i := range list {
+		p, err := ports.Free()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
-		ports[i] = l.Addr().(*net.TCPAddr).Port
+		list[i] = p
 	}
-	return ports
+	return list
 }
 
 // output collects what a process prints; it may be read while it runs.

@@ -17,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"clowder/internal/ports"
 )
 
 type behaviour struct {
@@ -319,30 +321,31 @@ func Play(t *testing.T, v *Vector, port int, start func(root, config string) (Fr
 	os.Mkdir(filepath.Join(root, "htdocs"), 0o755)
 	os.WriteFile(filepath.Join(root, "htdocs", "index.html"), []byte("local index\n"), 0o644)
 	os.WriteFile(filepath.Join(root, "htdocs", "local.txt"), []byte("local file\n"), 0o644)
-	ports := map[string]int{"FRONT": port}
+	places := map[string]int{"FRONT": port}
 	log := &seen{}
 	backends := map[string]*backend{}
 	for name, raw := range v.Backends {
 		var n behaviour
 		json.Unmarshal(raw, &n)
 		b := &backend{name: name, log: log}
-		if n.Listen != nil && !*n.Listen {
-			b.set(behaviour{})
+		var err error
+		if b.port, err = ports.Free(); err != nil {
+			return err.Error()
 		}
 		if err := b.set(n); err != nil {
 			return err.Error()
 		}
-		backends[name], ports[name] = b, b.port
+		backends[name], places[name] = b, b.port
 		off := false
 		defer b.set(behaviour{Listen: &off})
 	}
 	for i, name := range []string{"A", "B", "C", "D", "E", "J", "K", "L", "X", "Y"} {
-		if ports[name] == 0 {
-			ports[name] = 1 + i
+		if places[name] == 0 {
+			places[name] = 1 + i
 		}
 	}
 	expandText := func(s string) string {
-		for n, p := range ports {
+		for n, p := range places {
 			s = strings.ReplaceAll(s, "@"+n+"@", strconv.Itoa(p))
 		}
 		return strings.ReplaceAll(s, "$ROOT", root)

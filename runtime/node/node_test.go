@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"clowder/internal/ports"
 	"clowder/parse/model"
 	"clowder/runtime/ajp"
 	"clowder/runtime/exchange"
@@ -339,12 +340,11 @@ func TestBadModels(t *testing.T) {
 func freePorts(t *testing.T, n int) []int {
 	var out []int
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		p, err := ports.Free()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
-		out = append(out, l.Addr().(*net.TCPAddr).Port)
+		out = append(out, p)
 	}
 	return out
 }
