@@ -176,7 +176,7 @@ func newCond(c *model.RewriteCond) (cond Cond, ok bool) {
 		if rest = strings.Trim(rest, `"`); rest == "" {
 			pattern = strings.TrimSuffix(pattern, bare) + "^$"
 		} else {
-			pattern = strings.TrimSuffix(pattern, bare) + "^" + quoteMeta(rest) + "$"
+			pattern = strings.TrimSuffix(pattern, bare) + "^" + regexp.QuoteMeta(rest) + "$"
 		}
 	}
 	cond.Test = newTest(pattern, nocase)
@@ -220,17 +220,6 @@ func (c *Cond) https() bool {
 	}
 	c.Regex, c.RE2 = "", true
 	return true
-}
-
-func quoteMeta(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if strings.IndexByte(`\.+*?()|[]{}^$`, s[i]) >= 0 {
-			b.WriteByte('\\')
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }
 
 // Chains groups the conditions: all chains have to hold, of each one condition is
