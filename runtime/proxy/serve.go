@@ -50,7 +50,7 @@ func (p *Proxy) serve(x *exchange.Exchange, l Listen) {
 
 func (c *call) run() *problem {
 	q := c.x.Req
-	if e := q.Header.Get("Expect"); e != "" && !strings.EqualFold(e, "100-continue") {
+	if !knownExpect(q.Header) {
 		return &problem{status: 417}
 	}
 	if q.Path == "" || q.Path[0] != '/' {
@@ -96,6 +96,20 @@ func (c *call) run() *problem {
 		return nil
 	}
 	return c.static()
+}
+
+// knownExpect reports whether nothing but one 100-continue is expected; several
+// lines are one list for httpd (ap_read_request of server/protocol.c).
+func knownExpect(h exchange.Header) bool {
+	lines := 0
+	for _, f := range h {
+		if len(f.Name) == len("Expect") && strings.EqualFold(f.Name, "Expect") {
+			if lines++; lines > 1 || f.Value != "" && !strings.EqualFold(f.Value, "100-continue") {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // setEnv runs SetEnvIf and the like, or with late SetEnv and UnsetEnv.
