@@ -22,7 +22,7 @@ func FuzzRender(f *testing.F) {
 	seeds := 0
 	for _, file := range []string{"../../testdata/seed/fixed/httpd.conf", "../../testdata/seed/broken/httpd.conf"} {
 		if data, err := os.ReadFile(file); err == nil {
-			f.Add(string(data))
+			f.Add(string(data), "")
 			seeds++
 		}
 	}
@@ -31,13 +31,19 @@ func FuzzRender(f *testing.F) {
 		f.Fatal("no seeds", err)
 	}
 	for _, part := range regexp.MustCompile(`(?m)^-- [\w-]+ --\n`).Split(string(table), -1)[1:] {
-		f.Add("Listen 80\nServerName www.example.org\n" + strings.NewReplacer("@MEMBER@", "10.0.0.1:80", "@TLS@", "10.0.0.1:443", "@CA@", "/ca.pem").Replace(part) + "ProxyPass / http://10.0.0.1:8080/\n")
+		f.Add("Listen 80\nServerName www.example.org\n"+strings.NewReplacer("@MEMBER@", "10.0.0.1:80", "@TLS@", "10.0.0.1:443", "@CA@", "/ca.pem").Replace(part)+"ProxyPass / http://10.0.0.1:8080/\n", "")
 	}
-	f.Add("Listen 443\nSSLEngine on\nSSLCertificateFile \"/a: b\n\"\nServerAlias * \"\" ?a \"x: y\"\nSSLVerifyClient require\nSSLCACertificateFile '/#c'\nRequestHeader set \"X: y\" \"a\\nb: c\"\nHeader set X \"- {a: b}\"\nProxyPass \"/a: b\" \"http://10.0.0.1:80/x: y #\"\n")
-	f.Fuzz(func(t *testing.T, text string) {
+	f.Add("Listen 443\nSSLEngine on\nSSLCertificateFile \"/a: b\n\"\nServerAlias * \"\" ?a \"x: y\"\nSSLVerifyClient require\nSSLCACertificateFile '/#c'\nRequestHeader set \"X: y\" \"a\\nb: c\"\nHeader set X \"- {a: b}\"\nProxyPass \"/a: b\" \"http://10.0.0.1:80/x: y #\"\n", "")
+	for _, text := range withWord(f) {
+		for _, word := range []string{"/a", "/a: b", "x # y", "- x", "{a: b}", "[a, b]", "\n  a: b", "*", "&x", "!x", "'", "\u2028a: b", "\u0085a: b", "\xff", "~", "yes", "0x1", "%2e", "a?b", "\\Qa", "$1", "^/(.*)$"} {
+			f.Add(text, word)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text, word string) {
 		if len(text) > 20000 {
 			return
 		}
+		text = strings.ReplaceAll(text, "@WORD@", `"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word)+`"`)
 		once := func() ([]target.File, []target.Note) {
 			r, err := parse.Load(parse.Options{Paths: []string{"httpd.conf"}, HTTPD: "2.4", Whole: true, Config: "none", Overlay: map[string][]byte{"httpd.conf": []byte(text)}})
 			if err != nil || len(r.Broken) > 0 || r.Setup == nil {
@@ -61,6 +67,21 @@ func FuzzRender(f *testing.F) {
 			checkYAML(t, file.Data)
 		}
 	})
+}
+
+// withWord are configurations with a place for any text; \n in their file stands for
+// a new line. The test with Envoy's own types reads them as well.
+func withWord(f *testing.F) []string {
+	data, err := os.ReadFile("testdata/words.txt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	var out []string
+	for line := range strings.Lines(string(data)) {
+		line = strings.ReplaceAll(line, `\n`, "\n")
+		out = append(out, "Listen 80\n<VirtualHost *:80>\nServerName www.example.org\n"+line+"ProxyPass / http://10.0.0.1:8080/\n</VirtualHost>\n<VirtualHost *:80>\nServerName other.example.org\n"+line+"ProxyPass / http://10.0.0.1:8080/\n</VirtualHost>\n")
+	}
+	return out
 }
 
 // checkYAML reads an output as one document whose keys are those that this package writes.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"clowder/render/plan"
@@ -24,12 +25,12 @@ func (w *writer) hidden(s *plan.Site) string {
 		for _, b := range c.Branches {
 			look(&b.Outcome)
 			for _, p := range b.Patterns {
-				foreign = foreign || !encodedAlike(p.Regex)
+				foreign = foreign || p.RE2 && !encodedAlike(p.Regex) // what is no RE2 is refused as a whole
 			}
 		}
 	}
 	for _, e := range s.Early {
-		foreign = foreign || !e.Path.Always && !encodedAlike(e.Path.Regex)
+		foreign = foreign || !e.Path.Always && !e.Path.Not && e.Path.RE2 && !encodedAlike(e.Path.Regex)
 	}
 	if !strict && len(s.Early) == 0 {
 		return `(?s).*%([01][0-9A-Fa-f]|2[dDeE]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9AaFf]|7[eE]).*`
@@ -57,7 +58,9 @@ func (w *writer) routes(s *plan.Site) []any {
 		trace := []any{obj{"name": ":method", "string_match": obj{"exact": "TRACE"}}}
 		out = append(out, obj{"match": obj{"prefix": "/", "headers": trace}, "direct_response": obj{"status": 405}})
 	}
-	out = append(out, obj{"match": obj{"prefix": "/", "headers": []any{beyond(":path")}}, "direct_response": obj{"status": 400}})
+	if len(s.Early) > 0 || slices.ContainsFunc(s.Cells, func(c *plan.Cell) bool { return c.Branches != nil }) {
+		out = append(out, obj{"match": obj{"prefix": "/", "headers": []any{beyond(":path")}}, "direct_response": obj{"status": 400}})
+	}
 	for _, e := range s.Early {
 		out = append(out, w.early(s, e)...)
 	}
