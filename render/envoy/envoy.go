@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"clowder/parse/model"
 	"clowder/render/ledger"
@@ -75,7 +76,7 @@ func encode(v any, p *plan.Plan) ([]byte, error) {
 	var b bytes.Buffer
 	if f := p.Front.At.File; f != nil {
 		fmt.Fprintf(&b, "# Made by clowder from %s.\n", strings.Map(func(r rune) rune {
-			if r < 0x20 || r == 0x7F {
+			if r < 0x20 || r == 0x7F || r == 0x85 || r == 0x2028 || r == 0x2029 || r == utf8.RuneError { // YAML 1.1 breaks lines at some of them
 				return '?'
 			}
 			return r

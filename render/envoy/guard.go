@@ -131,8 +131,8 @@ func alike(re *syntax.Regexp, outside bool) (after, ok bool) {
 		}
 		return after, true
 	case syntax.OpStar, syntax.OpPlus:
-		if anything(re.Sub[0]) {
-			return false, true
+		if anything(re.Sub[0]) { // two stretches of one letter each could share a %XX
+			return false, outside || re.Op == syntax.OpStar
 		}
 		fallthrough
 	case syntax.OpQuest:
