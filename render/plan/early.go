@@ -2,6 +2,7 @@ package plan
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -201,13 +202,17 @@ func newCond(c *model.RewriteCond) (cond Cond, ok bool) {
 		cond.What = CondMethod
 	case name == "REMOTE_ADDR":
 		cond.What = CondAddr
-	case strings.HasPrefix(name, "HTTP_"):
+	case slices.Contains(headerVars, name): // httpd knows no other HTTP_… variable: those are empty
 		cond.What, cond.Name = CondHeader, strings.ReplaceAll(name[len("HTTP_"):], "_", "-")
 	default:
 		return cond, false
 	}
 	return cond, true
 }
+
+// headerVars are the variables of mod_rewrite that stand for a header of the request
+// (lookup_variable of mod_rewrite.c), beside HTTP_HOST.
+var headerVars = []string{"HTTP_ACCEPT", "HTTP_COOKIE", "HTTP_FORWARDED", "HTTP_PROXY_CONNECTION", "HTTP_REFERER", "HTTP_USER_AGENT"}
 
 // https settles a condition on %{HTTPS}, which is "on" or "off".
 func (c *Cond) https() bool {
