@@ -97,7 +97,7 @@ func (w *writer) defaults(s *plan.Site, opt *tlsOption) {
 	case have == nil && opt.ClientAuth == nil || have != nil && reflect.DeepEqual(have.ClientAuth, opt.ClientAuth):
 	default:
 		w.refused[s] = true
-		w.l.Closed("Traefik has one set of options for all names that no Host condition tells: the whole virtual host is refused", "an instance of its own", s.TLS.VerifyClient)
+		w.l.Closed("Traefik has one set of options for all names that no Host condition tells: the whole virtual host is refused", "an instance of its own", s.TLS.VerifyClient, s.TLS.Engine)
 	}
 }
 
