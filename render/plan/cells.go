@@ -303,7 +303,7 @@ func (c *cutter) conditions(path string, plain *Outcome) []Pattern {
 func sectionRegex(sec *model.Section) string {
 	switch {
 	case sec.Kind.V == "LocationMatch":
-		return sec.Path.V
+		return cmp.Or(sec.Path.V, "^") // an empty one matches every path
 	case sec.Kind.V == "Location" && isGlob(sec.Path.V):
 		return globRegex(sec.Path.V)
 	}

@@ -239,8 +239,11 @@ func (c *cutter) guard(o *Outcome) {
 			continue
 		}
 		for _, r := range rw.Rules {
-			if r.HasFlag("F", "forbidden") || r.HasFlag("G", "gone") {
+			switch {
+			case r.HasFlag("F", "forbidden") || r.HasFlag("G", "gone"):
 				o.Access = closed(o.Access, r, "a rule of a section that refuses requests: everything in the section is refused")
+			case r.HasFlag("R", "redirect"):
+				o.Access = closed(o.Access, r, "a rule of a section that sends requests elsewhere: everything in the section is refused")
 			}
 		}
 	}
