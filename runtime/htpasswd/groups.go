@@ -48,7 +48,7 @@ func parseGroups(data []byte) map[string][]string {
 		}
 		name, rest := colonWord(line)
 		name = lower(strings.TrimRight(name, " \t\r\n\v\f"))
-		for user := range words(rest) {
+		for user := range Words(rest) {
 			if list := of[user]; len(list) == 0 || list[len(list)-1] != name {
 				of[user] = append(list, name)
 			}
@@ -57,8 +57,8 @@ func parseGroups(data []byte) map[string][]string {
 	return of
 }
 
-// words gives the words of a line, in quotes or not (ap_getword_conf).
-func words(s string) func(func(string) bool) {
+// Words gives the words of a line, in quotes or not (ap_getword_conf of httpd).
+func Words(s string) func(func(string) bool) {
 	const blank = " \t\r\n\v\f"
 	return func(yield func(string) bool) {
 		for s = strings.TrimLeft(s, blank); s != ""; s = strings.TrimLeft(s, blank) {
