@@ -41,6 +41,9 @@ func protocol(q *exchange.Request) string {
 func (p *Proxy) serve(x *exchange.Exchange, l Listen) {
 	c := &call{p: p, x: x, srv: p.virtualHost(x.Req, l), start: time.Now()}
 	c.conf = c.srv.base
+	if c.srv.remote != nil {
+		c.srv.remote.apply(c)
+	}
 	if prob := c.run(); prob != nil {
 		c.problem(prob)
 	}

@@ -37,6 +37,7 @@ type server struct {
 	trace     bool
 	maxFwd    int
 	logs      []*accessLog
+	remote    *remoteIP // nil without RemoteIPHeader
 }
 
 // pick returns the virtual host's value if it was given, else the main server's.
@@ -88,6 +89,10 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 		}
 	}
 	if err := p.addWorkers(s, main, v); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.remote, err = p.newRemoteIP(main, v); err != nil {
 		return nil, err
 	}
 	return s, p.openLogs(s, main, v)
