@@ -281,7 +281,10 @@ func FuzzCredentials(f *testing.F) {
 		if strings.ContainsAny(user+password, "\x00") || strings.Contains(user, ":") {
 			t.Errorf("%q: %q %q", v, user, password)
 		}
-		r := &http.Request{Header: http.Header{"Authorization": {"Basic " + strings.TrimRight(strings.Trim(v[6:], " \t"), "=") + strings.Repeat("=", (4-len(strings.TrimRight(strings.Trim(v[6:], " \t"), "="))%4)%4)}}}
+		_, token, _ := strings.Cut(v, " ")
+		token = strings.TrimRight(strings.Trim(token, " \t"), "=")
+		token += strings.Repeat("=", (4-len(token)%4)%4)
+		r := &http.Request{Header: http.Header{"Authorization": {"Basic " + token}}}
 		if u, p, std := r.BasicAuth(); std && (u != user || p != password) {
 			t.Errorf("%q: %q %q, net/http sees %q %q", v, user, password, u, p)
 		}
