@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -197,9 +198,9 @@ func TestSlowDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := NewUsers("users")
 		hang := make(chan struct{})
-		looks := 0
+		var looks atomic.Int32
 		u.file.stat = func(string) (fs.FileInfo, error) {
-			looks++
+			looks.Add(1)
 			<-hang
 			return nil, fs.ErrNotExist
 		}
@@ -214,8 +215,8 @@ func TestSlowDisk(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if looks != 1 {
-			t.Errorf("%d looks at once", looks)
+		if n := looks.Load(); n != 1 {
+			t.Errorf("%d looks at once", n)
 		}
 		close(hang)
 	})
