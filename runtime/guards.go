@@ -20,7 +20,7 @@ func guards(s *model.Setup, c selection, unguarded bool) error {
 	}
 	var errs []error
 	for _, u := range s.Unmapped {
-		if u.Guard {
+		if u.Guard || changesUser(u.What) {
 			errs = append(errs, fmt.Errorf("%s: the access rules of %s are not enforced by clowder run", u.Span, u.What))
 		}
 	}
@@ -33,6 +33,18 @@ func guards(s *model.Setup, c selection, unguarded bool) error {
 		return nil
 	}
 	return errors.Join(append(errs, ErrUnguarded)...)
+}
+
+// changesUser reports whether a directive that the model does not hold changes who
+// the user of a request is, for access rules or for the backend, which would go on
+// with what the client sent.
+func changesUser(what string) bool {
+	name, _, _ := strings.Cut(what, " ")
+	switch strings.ToLower(name) {
+	case "authbasicfake", "authbasicusedigestalgorithm", "sslusername":
+		return true
+	}
+	return false
 }
 
 // serverGuards lists what of one server protects and is not done by the balancer:

@@ -60,6 +60,7 @@ type Proxy struct {
 	manager *manager.Manager
 	started time.Time
 	logs    []io.Closer
+	files   authFiles
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
@@ -92,6 +93,7 @@ func New(f *model.FrontEnd, o Options) (*Proxy, error) {
 		}
 		p.vhosts = append(p.vhosts, s)
 	}
+	p.checkAuth()
 	return p, nil
 }
 

@@ -30,6 +30,7 @@ type call struct {
 	status int
 	bytes  int64
 	sent   exchange.Header // of the answer, for the log
+	login
 }
 
 func protocol(q *exchange.Request) string {
@@ -40,6 +41,9 @@ func protocol(q *exchange.Request) string {
 func (p *Proxy) serve(x *exchange.Exchange, l Listen) {
 	c := &call{p: p, x: x, srv: p.virtualHost(x.Req, l), start: time.Now()}
 	c.conf = c.srv.base
+	if c.srv.remote != nil {
+		c.srv.remote.apply(c)
+	}
 	if prob := c.run(); prob != nil {
 		c.problem(prob)
 	}
@@ -76,10 +80,10 @@ func (c *call) run() *problem {
 	if c.url != "" {
 		c.conf = c.srv.locate(path, c.url)
 	}
-	c.setEnv(true)
 	if prob := c.authorize(); prob != nil {
 		return prob
 	}
+	c.setEnv(true) // SetEnv comes behind access control
 	if q.Method == "TRACE" && !c.srv.trace {
 		return &problem{status: 405}
 	}
@@ -176,32 +180,6 @@ func (c *call) try(r *rule, raw string) bool {
 	return true
 }
 
-func (c *call) authorize() *problem {
-	if c.conf.compat == nil && c.conf.require == nil {
-		return nil
-	}
-	q := c.x.Req
-	cl := client{addr: plainAddr(q.Remote), local: plainAddr(q.Local), method: q.Method, env: c.x.Env}
-	what := c.url
-	if what == "" {
-		what = c.path
-	} else {
-		what = "proxy:" + visible(what)
-	}
-	switch c.conf.access(&cl) {
-	case denied:
-		id := "AH01630"
-		if c.conf.compat != nil && !compatAllows(c.conf.compat, &cl) {
-			id = "AH01797"
-		}
-		c.p.log.Error(id+": client denied by server configuration: "+what, "client", cl.addr)
-		return &problem{status: 403}
-	case needUser:
-		return &problem{status: 401}
-	}
-	return nil
-}
-
 func plainAddr(a netip.AddrPort) netip.Addr { return a.Addr().Unmap() }
 
 // serverName is the name the client called, or ServerName (ap_get_server_name).
@@ -263,11 +241,12 @@ func (c *call) problem(p *problem) {
 	}
 	var h exchange.Header
 	location := ""
-	if p.status == 401 {
-		h.Add("WWW-Authenticate", `Basic realm="`+strings.ReplaceAll(c.conf.authName, `"`, `\"`)+`"`)
+	if p.status == 401 && c.challenge != "" {
+		h.Add("WWW-Authenticate", c.challenge)
 	}
 	if doc, ok := c.conf.errorDocs[p.status]; ok {
 		switch {
+		case p.status == 401 && strings.Contains(doc, "://"): // httpd ignores it: the challenge would be lost
 		case strings.HasPrefix(doc, "http://"), strings.HasPrefix(doc, "https://"):
 			h.Add("Location", doc)
 			p, location = &problem{status: 302}, doc
