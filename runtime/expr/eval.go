@@ -316,7 +316,7 @@ func plainCall(name, arg string) string {
 	case "toupper":
 		return mapASCII(arg, 'a', 'z', -0x20)
 	case "escape":
-		return escape(arg)
+		return Escape(arg)
 	case "unescape":
 		return unescape(arg)
 	case "base64":
@@ -345,8 +345,8 @@ func mapASCII(s string, from, to byte, by int) string {
 	return string(b)
 }
 
-// escape is ap_os_escape_path with partial set: what a path needs as a URL.
-func escape(s string) string {
+// Escape is ap_os_escape_path with partial set: what a path needs as a URL.
+func Escape(s string) string {
 	const hexes = "0123456789abcdef"
 	var b strings.Builder
 	for i := range len(s) {

@@ -27,6 +27,7 @@ type client struct {
 	local  netip.Addr
 	method string
 	env    map[string]string
+	expr   func(string) bool
 	name   *string // by reverse lookup, confirmed; nil until asked for
 }
 
@@ -239,6 +240,8 @@ func (c *client) provider(args []model.String) verdict {
 		}
 	case "env":
 		return any(func(w string) bool { _, ok := c.env[w]; return ok })
+	case "expr":
+		return any(c.expr)
 	case "method":
 		return any(func(w string) bool { return w == c.method || w == "GET" && c.method == "HEAD" })
 	case "not":

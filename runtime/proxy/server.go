@@ -10,6 +10,7 @@ import (
 	"clowder/parse/model"
 	"clowder/runtime/balancer"
 	"clowder/runtime/exchange"
+	"clowder/runtime/expr"
 )
 
 // server is one virtual host, or the main server, with all it inherits.
@@ -37,6 +38,14 @@ type server struct {
 	trace     bool
 	maxFwd    int
 	logs      []*accessLog
+	rewrite   *rewriteConf // nil without rules of its own
+	redirects []*redirect
+	aliases   []*alias
+	maps      map[string]*rewriteMap
+	exprs     map[string]*expr.Bool // of Require expr, by their text
+	types     map[string]string     // of files, by extension
+	root      string                // ServerRoot
+	hasEarly  bool                  // Header rules with "early"
 }
 
 // pick returns the virtual host's value if it was given, else the main server's.
@@ -82,9 +91,13 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 			return nil, at(m.At, err)
 		}
 		l.over(&s.base)
+		s.redirects = append(l.redirects, s.redirects...)
 		if err := s.addMappings(m); err != nil {
 			return nil, err
 		}
+	}
+	if err := p.addURLRules(s, main, v); err != nil {
+		return nil, err
 	}
 	if err := p.addWorkers(s, main, v); err != nil {
 		return nil, err
