@@ -101,10 +101,10 @@ func (c *context) test(n node) bool {
 		return slices.ContainsFunc(n.list, func(w word) bool { return c.word(w) == s })
 	case subnet:
 		if n.arg == nil {
-			return n.net.Contains(c.r.Remote())
+			return n.net.contains(c.r.Remote())
 		}
 		a, err := netip.ParseAddr(c.word(n.arg))
-		return err == nil && n.net.Contains(a.Unmap())
+		return err == nil && n.net.contains(a.Unmap())
 	case compare:
 		return c.compare(n.op, c.word(n.a), c.word(n.b))
 	}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 )
 
 // Request is what an expression asks about one request. Names of variables come in
@@ -186,76 +185,4 @@ func walkWord(w word, f func(name, arg string)) {
 			walkWord(part, f)
 		}
 	}
-}
-
-// parseNet reads an address, a network with bits or a mask, or the first octets of
-// an IPv4 address (apr_ipsubnet_create).
-func parseNet(s string) (netip.Prefix, bool) {
-	addr, mask, has := strings.Cut(s, "/")
-	a, err := netip.ParseAddr(addr)
-	if err != nil {
-		return partialNet(addr, has)
-	}
-	a = a.Unmap()
-	bits := a.BitLen()
-	if has {
-		if bits = maskBits(mask, a.BitLen()); bits < 0 {
-			return netip.Prefix{}, false
-		}
-	}
-	return netip.PrefixFrom(a, bits).Masked(), true
-}
-
-// maskBits reads a number of bits, or a dotted mask without holes; -1 for neither.
-func maskBits(mask string, most int) int {
-	n := 0
-	if mask != "" && strings.Trim(mask, "0123456789") == "" && len(mask) < 4 {
-		for _, c := range mask {
-			n = n*10 + int(c-'0')
-		}
-		if n > most || n == 0 && most == 0 {
-			return -1
-		}
-		return n
-	}
-	m, err := netip.ParseAddr(mask)
-	if err != nil || m.BitLen() != most {
-		return -1
-	}
-	ended := false
-	for _, b := range m.AsSlice() {
-		for i := 7; i >= 0; i-- {
-			if b>>i&1 == 0 {
-				ended = true
-			} else if ended {
-				return -1
-			} else {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-// partialNet reads "10", "10." or "10.1".
-func partialNet(s string, masked bool) (netip.Prefix, bool) {
-	parts := strings.Split(strings.TrimSuffix(s, "."), ".")
-	if masked || len(parts) > 3 {
-		return netip.Prefix{}, false
-	}
-	var b [4]byte
-	for i, p := range parts {
-		n := 0
-		if p == "" || len(p) > 3 || strings.Trim(p, "0123456789") != "" {
-			return netip.Prefix{}, false
-		}
-		for _, c := range p {
-			n = n*10 + int(c-'0')
-		}
-		if n > 255 {
-			return netip.Prefix{}, false
-		}
-		b[i] = byte(n)
-	}
-	return netip.PrefixFrom(netip.AddrFrom4(b), 8*len(parts)), true
 }

@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -36,7 +35,7 @@ type (
 	}
 	subnet struct { // -R without arg, -ipmatch
 		arg word
-		net netip.Prefix
+		net network
 	}
 
 	literal  string

@@ -348,9 +348,32 @@ func (c *call) finishHeader(h *exchange.Header, generated bool) {
 	if len(c.conf.headers) > 0 || len(c.errHeader) > 0 || len(c.outHeader) > 0 {
 		*h = c.withRules(*h, generated)
 	}
+	if v, ok := joined(*h, "Vary"); ok {
+		c.fixVary(h, v)
+	}
 	if _, ok := h.Lookup("Server"); !ok {
 		*h = append(exchange.Header{{Name: "Server", Value: c.p.o.Server}}, *h...)
 	}
+}
+
+// fixVary makes one line of all Vary values, each once (fixup_vary in
+// modules/http/http_filters.c).
+func (c *call) fixVary(h *exchange.Header, all string) {
+	if _, ok := c.x.Env["force-no-vary"]; ok {
+		h.Del("Vary")
+		return
+	}
+	if strings.IndexByte(all, ',') < 0 {
+		return
+	}
+	var names []string
+	for n := range strings.SplitSeq(all, ",") {
+		n = strings.TrimSpace(n)
+		if n != "" && !slices.ContainsFunc(names, func(have string) bool { return strings.EqualFold(have, n) }) {
+			names = append(names, n)
+		}
+	}
+	h.Set("Vary", strings.Join(names, ","))
 }
 
 func (c *call) withRules(h exchange.Header, generated bool) exchange.Header {

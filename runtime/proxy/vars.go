@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -155,8 +156,12 @@ func (c *call) handlerName() string {
 		return c.forcedHandler
 	case c.url != "":
 		return "proxy-server"
+	case c.conf.handler != "" || c.answering == nil:
+		return c.conf.handler
 	}
-	return c.conf.handler
+	// The type of the answer stands for the handler that made it.
+	t, _, _ := strings.Cut(c.answering.Get("Content-Type"), ";")
+	return cmp.Or(t, "default-handler")
 }
 
 // addVary notes request headers that the answer depends on.
