@@ -38,7 +38,10 @@ func (c *call) rewriteServer() (done bool, prob *problem) {
 		return true, w.redirect(out, skip, oldArgs, oldHas)
 	}
 	if path, ok := strings.CutPrefix(w.filename, "passthrough:"); ok {
-		c.path = c.hidden(path)
+		if !strings.HasPrefix(path, "/") {
+			return true, &problem{status: 400}
+		}
+		c.path = strings.Clone(c.hidden(path))
 		return false, nil
 	}
 	return true, w.local()
@@ -203,7 +206,7 @@ func (c *call) rewriteDir() *problem {
 	if !strings.HasPrefix(w.filename, "/") {
 		return &problem{status: 400}
 	}
-	if w.filename == before && q.Query == oldArgs && q.HasQ == oldHas {
+	if w.filename == before {
 		return nil // the same again would go round for ever
 	}
 	return &problem{again: w.again()}
@@ -269,7 +272,7 @@ func (c *call) redirectInside(target string) {
 	}
 	c.url, c.literal, c.early, c.viaRule = "", false, false, nil
 	c.filename, c.info, c.notes, c.forcedType, c.forcedHandler = "", "", nil, "", ""
-	c.script = false
+	c.script, c.ownPort = false, true
 	c.conf = c.srv.base
 }
 

@@ -238,7 +238,7 @@ func (w *rewriter) exprCondition(c *rewriteCond) bool {
 		w.c.p.log.Error("RewriteCond: expression failed", "place", c.m.At, "path", w.c.path, "reason", err)
 	}
 	if res != nil && err == nil {
-		w.vary = append(w.vary, res.Vary...)
+		w.c.addVary(res.Vary)
 	}
 	if ok && !c.not {
 		w.rc = match

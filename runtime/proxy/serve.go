@@ -36,6 +36,7 @@ type call struct {
 	translating   bool   // nothing was mapped yet
 	sub           bool   // a lookup, not a request
 	prob          *problem
+	ownPort       bool // the port of the Host field is forgotten
 	rewriteEnd    bool // [END]
 	forcedType    string
 	forcedHandler string
@@ -97,10 +98,12 @@ func (c *call) run() *problem {
 func (c *call) prepare() *problem {
 	q := c.x.Req
 	c.path = ""
-	if c.srv.hasEarly {
-		c.headersEarly()
+	if !c.sub {
+		if c.srv.hasEarly {
+			c.headersEarly()
+		}
+		c.setEnv(c.srv.base.env, false)
 	}
-	c.setEnv(c.srv.base.env, false)
 	if prob := c.readPath(); prob != nil {
 		return prob
 	}
@@ -115,7 +118,9 @@ func (c *call) prepare() *problem {
 	if c.url != "" || c.path != path {
 		c.conf = c.srv.locate(c.path, c.url)
 	}
-	c.setEnv(c.conf.env[len(c.srv.base.env):], false)
+	if !c.sub {
+		c.setEnv(c.conf.env[len(c.srv.base.env):], false)
+	}
 	if prob := c.authorize(); prob != nil {
 		return prob
 	}
@@ -133,8 +138,11 @@ func (c *call) prepare() *problem {
 		}
 	}
 	c.setEnv(c.conf.env, true)
-	if len(c.conf.headers) > 0 {
+	if len(c.conf.headers) > 0 && !c.sub {
 		c.headersIn()
+	}
+	if c.url == "" && c.conf.handler == "" {
+		return c.fixupDir()
 	}
 	return nil
 }
@@ -200,7 +208,7 @@ func (c *call) lookup(target string) *call {
 	if i := strings.IndexByte(target, '?'); i >= 0 {
 		q.Path, q.Query, q.HasQ = target[:i], target[i+1:], true
 	}
-	sub := &call{p: c.p, srv: c.srv, start: c.start, user: c.user, sub: true, rewriteEnd: c.rewriteEnd,
+	sub := &call{p: c.p, srv: c.srv, start: c.start, user: c.user, sub: true, ownPort: true, rewriteEnd: c.rewriteEnd,
 		x: &exchange.Exchange{Req: &q, Env: maps.Clone(c.x.Env)}}
 	sub.conf = c.srv.base
 	sub.prob = sub.prepare()
@@ -368,7 +376,7 @@ func (c *call) serverPort() int {
 	if c.srv.canonical {
 		return def
 	}
-	if c.x.Req.Host == "" {
+	if c.x.Req.Host == "" || c.ownPort {
 		return def
 	}
 	if _, port := hostPort(c.x.Req.Host, def); port > 0 {
@@ -437,6 +445,7 @@ func (c *call) answer(status int, reason string, h exchange.Header, body string)
 
 // send finishes and sends an answer with a known body.
 func (c *call) send(status int, reason string, h exchange.Header, body string) {
+	c.status = status
 	c.finishHeader(&h, status >= 300)
 	if c.head(status, reason, h, int64(len(body))) != nil || c.x.Req.Method == "HEAD" {
 		return
@@ -468,6 +477,7 @@ type watched struct {
 }
 
 func (w *watched) Head(status int, reason string, h exchange.Header, length int64) error {
+	w.c.status = status
 	w.c.finishHeader(&h, false)
 	return w.c.head(status, reason, h, length)
 }

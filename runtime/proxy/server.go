@@ -63,6 +63,11 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 		both = both[:1]
 	}
 	s.name, s.port = hostPort(pick(main.ServerName, v.ServerName).V, 0)
+	if _, own := hostPort(v.ServerName.V, 0); own <= 0 && len(v.Addresses) > 0 {
+		if _, port := hostPort(v.Addresses[0].V, 0); port > 0 { // ap_parse_vhost_addrs
+			s.port = port + p.o.PortOffset
+		}
+	}
 	s.docRoot = pick(main.DocRoot, v.DocRoot).V
 	s.admin = pick(main.Admin, v.Admin).V
 	switch strings.ToLower(pick(main.EncodedSlashes, v.EncodedSlashes).V) {

@@ -75,7 +75,7 @@ func (c *call) mapFile() (name, info string) {
 func (c *call) rootOf(name string) (dir, rest string) {
 	for _, dir := range []string{c.base, c.srv.documentRoot()} {
 		if d := strings.TrimSuffix(dir, "/"); d != "" && (strings.HasPrefix(name, d+"/") || name == d) {
-			return d, strings.TrimPrefix(name[len(d):], "/")
+			return d, strings.Trim(path.Clean("/"+name[len(d):]), "/")
 		}
 	}
 	return path.Dir(strings.TrimSuffix(name, "/")), path.Base(name)
@@ -112,7 +112,7 @@ func (c *call) static() *problem {
 	case err != nil:
 		return c.fileProblem(err)
 	case st.IsDir() && info == "":
-		return c.directory(root, strings.TrimSuffix(rest, "/"), name)
+		return c.noIndex()
 	case st.IsDir() || info != "" || !st.Mode().IsRegular():
 		return c.noFile()
 	}
@@ -154,12 +154,20 @@ func (c *call) fileProblem(err error) *problem {
 	return &problem{status: 403}
 }
 
-// directory redirects to the name with a slash, or answers with an index.
-func (c *call) directory(root *os.Root, rest, name string) *problem {
+// fixupDir redirects from a directory's name to that with a slash, or goes on with
+// an index of it (fixup_dir in modules/mappers/mod_dir.c).
+func (c *call) fixupDir() *problem {
 	q := c.x.Req
+	if c.p.o.NoFiles || c.script || c.srv.docRoot == "" && c.filename == "" {
+		return nil
+	}
+	name, info := c.mapFile()
+	if st, err := os.Stat(name); err != nil || !st.IsDir() || info != "" {
+		return nil
+	}
 	if !strings.HasSuffix(c.path, "/") {
 		if c.conf.noSlash {
-			return c.noIndex()
+			return nil
 		}
 		to := c.selfURL() + expr.Escape(visible(c.path)) + "/"
 		if q.HasQ {
@@ -172,18 +180,18 @@ func (c *call) directory(root *os.Root, rest, name string) *problem {
 		index = []string{"index.html"}
 	}
 	for _, n := range index {
-		if strings.EqualFold(n, "disabled") {
+		if c.sub || strings.EqualFold(n, "disabled") {
 			break
 		}
 		uri := c.path + n
 		if strings.HasPrefix(n, "/") {
 			uri = n
 		}
-		if done, prob := c.index(root, path.Join(rest, n), uri, name); done {
+		if done, prob := c.index(uri); done {
 			return prob
 		}
 	}
-	return c.noIndex()
+	return nil
 }
 
 func (c *call) noIndex() *problem {
@@ -199,24 +207,20 @@ func (c *call) noIndex() *problem {
 
 // index tries one name of DirectoryIndex as a request of its own would go: it may
 // be proxied, refused or redirected.
-func (c *call) index(root *os.Root, file, uri, name string) (done bool, prob *problem) {
-	if c.sub {
-		return false, nil
+func (c *call) index(uri string) (done bool, prob *problem) {
+	uri = expr.Escape(visible(uri))
+	if q := c.x.Req; q.HasQ {
+		uri += "?" + q.Query
 	}
-	sub := c.lookup(expr.Escape(visible(uri)))
+	sub := c.lookup(uri)
 	switch {
-	case sub.prob != nil && sub.prob.location != "", sub.prob != nil && sub.prob.status != 404:
+	case sub.prob != nil && sub.prob.again == "" && sub.prob.status != 404:
 		return true, sub.prob
-	case sub.prob != nil:
-		return false, nil
-	case sub.url != "":
-		c.adopt(sub)
-		return true, c.forward()
-	case !sub.isFile():
+	case sub.prob != nil, sub.url == "" && !sub.isFile():
 		return false, nil
 	}
 	c.adopt(sub)
-	return true, c.static()
+	return true, nil
 }
 
 // adopt goes on with what a lookup found (ap_internal_fast_redirect).
@@ -224,6 +228,14 @@ func (c *call) adopt(sub *call) {
 	c.path, c.conf, c.url, c.literal, c.early, c.viaRule = sub.path, sub.conf, sub.url, sub.literal, sub.early, sub.viaRule
 	c.filename, c.base, c.script, c.info = sub.filename, sub.base, sub.script, sub.info
 	c.x.Env = sub.x.Env
+	c.forcedType, c.forcedHandler = sub.forcedType, sub.forcedHandler
+	q := c.x.Req
+	q.Query, q.HasQ = sub.x.Req.Query, sub.x.Req.HasQ
+	for k, v := range sub.notes {
+		c.note(k, v)
+	}
+	c.errHeader = append(c.errHeader, sub.errHeader...)
+	c.outHeader = append(c.outHeader, sub.outHeader...)
 }
 
 // isFile reports whether the mapped name is a file that may be sent.
@@ -326,6 +338,7 @@ func (w *fileWriter) WriteHeader(status int) {
 			h.Add(n, v)
 		}
 	}
+	w.c.status = status
 	w.c.finishHeader(&h, false)
 	w.skip = w.c.head(status, statusText(status), h, length) != nil || w.c.x.Req.Method == "HEAD"
 }

@@ -160,7 +160,9 @@ func (c *call) requireExpr(text string) bool {
 	if e == nil {
 		return false
 	}
-	ok, err := e.Eval(vars{c}, nil, nil)
+	var res expr.Result
+	ok, err := e.Eval(vars{c}, nil, &res)
+	c.addVary(res.Vary)
 	if err != nil {
 		c.p.log.Error("AH02591: Require expr failed", "path", c.path, "reason", err)
 	}
