@@ -26,15 +26,15 @@ var sample = request{"REQUEST_URI": "/a/b", "req:host": "h", "req:accept": "x", 
 // what a request there cannot have.
 func TestEval(t *testing.T) {
 	for text, want := range map[string]bool{
-		`-R '10.0.0.0/8' && ! -R '10.2'`:                       true,
-		`%{SSL_PROTOCOL} == 'TLSv1.3' && ssl('SSL_NO') == ''`:  true,
-		`%{SSL:SSL_PROTOCOL} in { 'TLSv1.2', 'TLSv1.3' }`:      true,
-		`env('E') == 'n' && reqenv('E') == 'v'`:                true,
-		`-U '/ok' && ! -A '/no'`:                               true,
-		`%{REQUEST_URI} =~ m#^/(.)/(.)# && $2 . $1 == 'ba'`:    true,
-		`'99999999999999999999' -gt '9223372036854775806'`:     true,
-		`'b' =~ /(a)?(b)/ && $1 == '' && $2 == 'b'`:            true,
-		`'x' =~ /(?=y)/`:                                       false,
+		`-R '10.0.0.0/8' && ! -R '10.2'`:                      true,
+		`%{SSL_PROTOCOL} == 'TLSv1.3' && ssl('SSL_NO') == ''`: true,
+		`%{SSL:SSL_PROTOCOL} in { 'TLSv1.2', 'TLSv1.3' }`:     true,
+		`env('E') == 'n' && reqenv('E') == 'v'`:               true,
+		`-U '/ok' && ! -A '/no'`:                              true,
+		`%{REQUEST_URI} =~ m#^/(.)/(.)# && $2 . $1 == 'ba'`:   true,
+		`'99999999999999999999' -gt '9223372036854775806'`:    true,
+		`'b' =~ /(a)?(b)/ && $1 == '' && $2 == 'b'`:           true,
+		`'x' =~ /(?=y)/`: false,
 		`'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab' =~ /(a+)+\1{9}c/`: false,
 	} {
 		e, err := Parse(text, 0)

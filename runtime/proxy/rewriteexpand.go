@@ -215,7 +215,7 @@ func (w *rewriter) header(name string) string {
 // lookahead is what a variable would be when the request went on with the path as
 // it is now; without modules that set more, REMOTE_USER and the file are what differs.
 func (w *rewriter) lookahead(name string) string {
-	if w.c.sub || w.uri == "" {
+	if w.uri == "" || !w.c.mayLookup() {
 		return ""
 	}
 	sub := w.c.lookup(w.uri)

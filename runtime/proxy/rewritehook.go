@@ -28,6 +28,7 @@ func (c *call) rewriteServer() (done bool, prob *problem) {
 	}
 	skip, _ := absoluteURI(w.filename)
 	if prob := w.verdict(out, skip); prob != nil {
+		c.filename = strings.Clone(w.filename)
 		return true, prob
 	}
 	if url, ok := strings.CutPrefix(w.filename, "proxy:"); ok {
@@ -35,6 +36,7 @@ func (c *call) rewriteServer() (done bool, prob *problem) {
 		return true, nil
 	}
 	if skip > 0 {
+		c.filename = strings.Clone(w.filename)
 		return true, w.redirect(out, skip, oldArgs, oldHas)
 	}
 	if path, ok := strings.CutPrefix(w.filename, "passthrough:"); ok {
@@ -209,7 +211,8 @@ func (c *call) rewriteDir() *problem {
 	if w.filename == before {
 		return nil // the same again would go round for ever
 	}
-	return &problem{again: w.again()}
+	c.again = w.again()
+	return nil
 }
 
 // rebase puts RewriteBase in place of the section's path in a redirect.
@@ -271,6 +274,7 @@ func (c *call) redirectInside(target string) {
 		q.Path, q.Query, q.HasQ = target[:i], target[i+1:], true
 	}
 	c.url, c.literal, c.early, c.viaRule = "", false, false, nil
+	c.again, c.translating = "", false
 	c.filename, c.info, c.notes, c.forcedType, c.forcedHandler = "", "", nil, "", ""
 	c.script, c.ownPort = false, true
 	c.conf = c.srv.base

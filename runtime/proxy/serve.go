@@ -36,8 +36,11 @@ type call struct {
 	translating   bool   // nothing was mapped yet
 	sub           bool   // a lookup, not a request
 	prob          *problem
-	ownPort       bool // the port of the Host field is forgotten
-	rewriteEnd    bool // [END]
+	parent        *call  // of a lookup
+	turns         int    // internal redirects
+	again         string // where an internal redirect goes
+	ownPort       bool   // the port of the Host field is forgotten
+	rewriteEnd    bool   // [END]
 	forcedType    string
 	forcedHandler string
 	notes         map[string]string
@@ -78,7 +81,7 @@ func (c *call) run() *problem {
 		}
 		return &problem{status: 400}
 	}
-	for n := 0; ; n++ {
+	for ; ; c.turns++ {
 		prob := c.prepare()
 		if prob == nil {
 			prob = c.handle()
@@ -86,7 +89,7 @@ func (c *call) run() *problem {
 		if prob == nil || prob.again == "" {
 			return prob
 		}
-		if n >= maxInternal {
+		if c.turns >= maxInternal {
 			return &problem{status: 500, err: errors.New("AH00124: Request exceeded the limit of 10 internal redirects")}
 		}
 		c.redirectInside(prob.again)
@@ -110,11 +113,10 @@ func (c *call) prepare() *problem {
 	c.conf = c.srv.locate(c.path, "")
 	path := c.path
 	c.translating = true
-	prob := c.translate()
-	c.translating = false
-	if prob != nil {
+	if prob := c.translate(); prob != nil {
 		return prob
 	}
+	c.translating = false
 	if c.url != "" || c.path != path {
 		c.conf = c.srv.locate(c.path, c.url)
 	}
@@ -127,6 +129,7 @@ func (c *call) prepare() *problem {
 	if q.Method == "TRACE" && !c.srv.trace {
 		return &problem{status: 405}
 	}
+	local := c.url == "" && c.conf.handler == ""
 	if c.conf.rewrite != nil {
 		if prob := c.rewriteDir(); prob != nil {
 			return prob
@@ -141,8 +144,13 @@ func (c *call) prepare() *problem {
 	if len(c.conf.headers) > 0 && !c.sub {
 		c.headersIn()
 	}
-	if c.url == "" && c.conf.handler == "" {
-		return c.fixupDir()
+	if local {
+		if prob := c.fixupDir(); prob != nil {
+			return prob
+		}
+	}
+	if c.again != "" {
+		return &problem{again: c.again}
 	}
 	return nil
 }
@@ -208,17 +216,27 @@ func (c *call) lookup(target string) *call {
 	if i := strings.IndexByte(target, '?'); i >= 0 {
 		q.Path, q.Query, q.HasQ = target[:i], target[i+1:], true
 	}
-	sub := &call{p: c.p, srv: c.srv, start: c.start, user: c.user, sub: true, ownPort: true, rewriteEnd: c.rewriteEnd,
+	sub := &call{p: c.p, srv: c.srv, start: c.start, user: c.user, sub: true, parent: c, turns: c.turns, ownPort: true, rewriteEnd: c.rewriteEnd,
 		x: &exchange.Exchange{Req: &q, Env: maps.Clone(c.x.Env)}}
 	sub.conf = c.srv.base
 	sub.prob = sub.prepare()
 	return sub
 }
 
+// mayLookup keeps lookups within lookups from going on for ever (subreq_ok of
+// mod_rewrite.c, ap_is_recursion_limit_exceeded).
+func (c *call) mayLookup() bool {
+	n := 0
+	for p := c; p != nil; p = p.parent {
+		n++
+	}
+	return n <= maxInternal && c.turns < maxInternal && (c.parent == nil || c.parent.path != c.path)
+}
+
 // allowed reports whether a request for the URL would be answered, or with file
 // whether the file is there.
 func (c *call) allowed(target string, file bool) bool {
-	if c.sub {
+	if !c.mayLookup() {
 		return false
 	}
 	if file {

@@ -180,7 +180,7 @@ func (c *call) fixupDir() *problem {
 		index = []string{"index.html"}
 	}
 	for _, n := range index {
-		if c.sub || strings.EqualFold(n, "disabled") {
+		if strings.EqualFold(n, "disabled") || !c.mayLookup() {
 			break
 		}
 		uri := c.path + n
@@ -227,7 +227,7 @@ func (c *call) index(uri string) (done bool, prob *problem) {
 func (c *call) adopt(sub *call) {
 	c.path, c.conf, c.url, c.literal, c.early, c.viaRule = sub.path, sub.conf, sub.url, sub.literal, sub.early, sub.viaRule
 	c.filename, c.base, c.script, c.info = sub.filename, sub.base, sub.script, sub.info
-	c.x.Env = sub.x.Env
+	c.x.Env, c.again = sub.x.Env, ""
 	c.forcedType, c.forcedHandler = sub.forcedType, sub.forcedHandler
 	q := c.x.Req
 	q.Query, q.HasQ = sub.x.Req.Query, sub.x.Req.HasQ
