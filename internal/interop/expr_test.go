@@ -3,6 +3,7 @@ package interop
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -54,9 +55,24 @@ func frontRoot(t *testing.T, files map[string]string) string {
 	return root
 }
 
-// startClowderFront serves the first front end of a configuration on every Listen
-// of it.
-func startClowderFront(t *testing.T, conf string) {
+// openPorts listens on n ports of loopback.
+func openPorts(t *testing.T, n int) (map[int]net.Listener, []int) {
+	t.Helper()
+	all, ports := map[int]net.Listener{}, make([]int, n)
+	for i := range ports {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ports[i] = ln.Addr().(*net.TCPAddr).Port
+		all[ports[i]] = ln
+	}
+	return all, ports
+}
+
+// startClowderFront serves the first front end of a configuration, whose Listen
+// lines name the ports of the listeners.
+func startClowderFront(t *testing.T, conf string, listeners map[int]net.Listener) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "httpd.conf")
 	if err := os.WriteFile(file, []byte(conf), 0o644); err != nil {
@@ -73,11 +89,7 @@ func startClowderFront(t *testing.T, conf string) {
 	t.Cleanup(func() { p.Close() })
 	for _, l := range p.Listens() {
 		srv := front.New(front.Config{Handler: p.Handler(l), KeepAlive: true, ErrorPage: proxy.ErrorPage})
-		ln, err := listen(l.Port)
-		if err != nil {
-			t.Fatal(err)
-		}
-		go srv.Serve(ln)
+		go srv.Serve(listeners[l.Port])
 		t.Cleanup(func() { srv.Close() })
 	}
 }
@@ -124,7 +136,8 @@ var texts = []string{
 func TestExpressions(t *testing.T) {
 	Require(t, "apache2", "apt-get install apache2", "/usr/sbin/apache2")
 	root := frontRoot(t, map[string]string{"e/a.txt": "a\n", "e/empty.txt": "", "e/sub/index.html": "index\n"})
-	ports := FreePorts(t, 2)
+	listeners, own := openPorts(t, 1)
+	ports := []int{FreePorts(t, 1)[0], own[0]}
 	var b strings.Builder
 	b.WriteString("ServerName localhost\nDocumentRoot " + root + "\nTypesConfig /etc/mime.types\nSetEnvIf Request_Method . MARK=set\nHeader set X-Early e early\n")
 	b.WriteString("<Location /closed>\nRequire all denied\n</Location>\n<Location /e>\nHeader note X-Early kept\n")
@@ -147,7 +160,7 @@ func TestExpressions(t *testing.T) {
 	}
 	conf := func(port int) string { return fmt.Sprintf("Listen 127.0.0.1:%d\n", port) + b.String() }
 	StartHTTPD(t, ports[0], loadModules(frontModules)+conf(ports[0]))
-	startClowderFront(t, conf(ports[1]))
+	startClowderFront(t, conf(ports[1]), listeners)
 	asked := 0
 	for _, path := range []string{"/e/a.txt", "/e/a.txt?", "/e/a.txt?q=1&r=%20", "/e/empty.txt", "/e/sub/index.html?x"} {
 		for _, h := range []map[string]string{{}, {"X-One": "uno", "X-Two": "dos", "User-Agent": "Mozilla/5", "Cookie": "a=7"}, {"User-Agent": "curl"}} {

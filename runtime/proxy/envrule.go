@@ -23,6 +23,7 @@ type envRule struct {
 	expr  *expr.Bool
 	set   []string // NAME, NAME=VALUE, !NAME
 	m     *model.Env
+	scope *model.Settings // the server or section that it stands in
 }
 
 // newEnvRules compiles the rules of a server or section in the order of the file.
@@ -37,6 +38,11 @@ func newEnvRules(s *model.Settings) ([]*envRule, error) {
 		out = append(out, r)
 	}
 	more := len(out)
+	defer func() {
+		for _, r := range out {
+			r.scope = s
+		}
+	}()
 	for _, d := range s.Extras {
 		switch strings.ToLower(d.Name.V) {
 		case "setenvifexpr", "passenv":
@@ -157,10 +163,6 @@ func (r *envRule) apply(c *call) {
 		} else if at != nil {
 			v = expand(v, text, at)
 		}
-		if r.late && r.re == nil && r.expr == nil {
-			x.Setenv(name, v)
-			continue
-		}
 		x.Setenv(name, strings.Clone(v))
 	}
 }
@@ -219,13 +221,47 @@ func joined(h exchange.Header, name string) (string, bool) {
 	return v, true
 }
 
-// setEnv runs the rules of a stage: those of the server before the URL is looked
-// at, those of sections behind its mapping (both SetEnvIf and the like), and last,
-// behind access control, SetEnv and the like.
-func (c *call) setEnv(rules []*envRule, late bool) {
+// setEnv runs SetEnvIf and the like of a stage: those of the server before the URL
+// is looked at, those of sections behind its mapping.
+func (c *call) setEnv(rules []*envRule) {
 	for _, r := range rules {
-		if r.late == late {
+		if !r.late {
 			r.apply(c)
+		}
+	}
+}
+
+// setLate runs SetEnv, UnsetEnv and PassEnv, behind access control
+// (fixup_env_module in modules/metadata/mod_env.c): they set what has no value yet,
+// and UnsetEnv takes back what they set in outer sections.
+func (c *call) setLate(rules []*envRule) {
+	var set map[string]*envRule
+	for _, r := range rules {
+		if !r.late {
+			continue
+		}
+		if set == nil {
+			set = map[string]*envRule{}
+		}
+		for _, s := range r.set {
+			if name, ok := strings.CutPrefix(s, "!"); ok {
+				if old := set[name]; old != nil && old.scope != r.scope {
+					delete(set, name)
+				}
+				continue
+			}
+			name, _, _ := strings.Cut(s, "=")
+			set[name] = r
+		}
+	}
+	for name, r := range set {
+		if _, ok := c.x.Env[name]; ok {
+			continue
+		}
+		for _, s := range r.set {
+			if n, v, _ := strings.Cut(s, "="); n == name {
+				c.x.Setenv(name, v)
+			}
 		}
 	}
 }

@@ -398,9 +398,6 @@ func (c *call) withRules(h exchange.Header, generated bool) exchange.Header {
 	run(&always, true)
 	if !generated {
 		run(&h, false)
-		if v, ok := c.outHeader.Lookup("Vary"); ok {
-			appendValue(&h, "Vary", v)
-		}
 	}
 	c.answering = nil
 	return append(always, h...)

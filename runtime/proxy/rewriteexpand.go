@@ -275,6 +275,9 @@ func (c *call) rewriteCookie(s string) {
 	if n < 3 {
 		return
 	}
+	for c.parent != nil {
+		c = c.parent // a lookup sets cookies of the request that it is for
+	}
 	for _, h := range c.errHeader {
 		if h.Name == "Set-Cookie" && strings.HasPrefix(h.Value, f[0]+"=") {
 			return

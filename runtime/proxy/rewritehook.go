@@ -125,7 +125,7 @@ func (w *rewriter) local() *problem {
 	if !strings.HasPrefix(name, "/") {
 		return &problem{status: 400}
 	}
-	name, ok := normalPath(name, false)
+	name, ok := normalPath(name, true)
 	if !ok {
 		c.p.log.Error("AH00127: Cannot map to a file", "path", w.filename)
 		return &problem{status: 403}
@@ -274,9 +274,9 @@ func (c *call) redirectInside(target string) {
 		q.Path, q.Query, q.HasQ = target[:i], target[i+1:], true
 	}
 	c.url, c.literal, c.early, c.viaRule = "", false, false, nil
-	c.again, c.translating = "", false
+	c.again, c.translating, c.fixed = "", false, false
 	c.filename, c.info, c.notes, c.forcedType, c.forcedHandler = "", "", nil, "", ""
-	c.script, c.ownPort = false, true
+	c.script = false
 	c.conf = c.srv.base
 }
 

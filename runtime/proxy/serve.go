@@ -36,6 +36,7 @@ type call struct {
 	translating   bool   // nothing was mapped yet
 	sub           bool   // a lookup, not a request
 	prob          *problem
+	fixed         bool   // all before the handler was done
 	parent        *call  // of a lookup
 	turns         int    // internal redirects
 	again         string // where an internal redirect goes
@@ -105,7 +106,7 @@ func (c *call) prepare() *problem {
 		if c.srv.hasEarly {
 			c.headersEarly()
 		}
-		c.setEnv(c.srv.base.env, false)
+		c.setEnv(c.srv.base.env)
 	}
 	if prob := c.readPath(); prob != nil {
 		return prob
@@ -121,7 +122,7 @@ func (c *call) prepare() *problem {
 		c.conf = c.srv.locate(c.path, c.url)
 	}
 	if !c.sub {
-		c.setEnv(c.conf.env[len(c.srv.base.env):], false)
+		c.setEnv(c.conf.env[len(c.srv.base.env):])
 	}
 	if prob := c.authorize(); prob != nil {
 		return prob
@@ -140,7 +141,7 @@ func (c *call) prepare() *problem {
 			return prob
 		}
 	}
-	c.setEnv(c.conf.env, true)
+	c.setLate(c.conf.env)
 	if len(c.conf.headers) > 0 && !c.sub {
 		c.headersIn()
 	}
@@ -149,6 +150,7 @@ func (c *call) prepare() *problem {
 			return prob
 		}
 	}
+	c.fixed = true
 	if c.again != "" {
 		return &problem{again: c.again}
 	}
@@ -216,21 +218,27 @@ func (c *call) lookup(target string) *call {
 	if i := strings.IndexByte(target, '?'); i >= 0 {
 		q.Path, q.Query, q.HasQ = target[:i], target[i+1:], true
 	}
-	sub := &call{p: c.p, srv: c.srv, start: c.start, user: c.user, sub: true, parent: c, turns: c.turns, ownPort: true, rewriteEnd: c.rewriteEnd,
+	sub := &call{p: c.p, srv: c.srv, start: c.start, user: c.user, sub: true, parent: c, turns: c.turns, ownPort: true,
 		x: &exchange.Exchange{Req: &q, Env: maps.Clone(c.x.Env)}}
 	sub.conf = c.srv.base
 	sub.prob = sub.prepare()
 	return sub
 }
 
-// mayLookup keeps lookups within lookups from going on for ever (subreq_ok of
-// mod_rewrite.c, ap_is_recursion_limit_exceeded).
-func (c *call) mayLookup() bool {
+// depthLeft reports whether a lookup may nest one more
+// (ap_is_recursion_limit_exceeded).
+func (c *call) depthLeft() bool {
 	n := 0
 	for p := c; p != nil; p = p.parent {
 		n++
 	}
-	return n <= maxInternal && c.turns < maxInternal && (c.parent == nil || c.parent.path != c.path)
+	return n <= maxInternal && c.turns < maxInternal
+}
+
+// mayLookup keeps rules from looking up what they are looking up (subreq_ok of
+// mod_rewrite.c).
+func (c *call) mayLookup() bool {
+	return c.depthLeft() && (c.parent == nil || c.parent.path != c.path)
 }
 
 // allowed reports whether a request for the URL would be answered, or with file

@@ -30,6 +30,8 @@ func (s *server) documentRoot() string {
 // fileName is r->filename: what the URL was mapped to so far.
 func (c *call) fileName() string {
 	switch {
+	case c.url != "" && c.fixed:
+		return "proxy:" + c.canonical()
 	case c.url != "":
 		return "proxy:" + c.url
 	case c.path == "":
@@ -37,6 +39,25 @@ func (c *call) fileName() string {
 	}
 	name, _ := c.mapFile()
 	return name
+}
+
+// canonical is the URL as a backend gets it (ap_proxy_canon_url); that of a
+// balancer waits for its member.
+func (c *call) canonical() string {
+	scheme, authority, rest, ok := splitTarget(c.url)
+	if !ok || c.literal || scheme == "balancer" {
+		return c.url
+	}
+	if !c.early {
+		rest = canonPath(rest)
+	}
+	if rest == "" {
+		rest = "/"
+	}
+	if q := c.x.Req; q.HasQ {
+		rest += "?" + q.Query
+	}
+	return scheme + "://" + authority + rest
 }
 
 // mapFile cuts the mapped name where a file or nothing stands (ap_directory_walk):
@@ -175,23 +196,37 @@ func (c *call) fixupDir() *problem {
 		}
 		return &problem{status: 301, location: cleanValue(to)}
 	}
+	if c.again != "" {
+		return nil
+	}
 	index := c.conf.dirIndex
 	if index == nil {
 		index = []string{"index.html"}
 	}
+	var failed *problem
 	for _, n := range index {
-		if strings.EqualFold(n, "disabled") || !c.mayLookup() {
+		if strings.EqualFold(n, "disabled") {
 			break
+		}
+		if !c.depthLeft() {
+			return &problem{status: 500, err: errors.New("AH00124: Request exceeded the limit of 10 lookups")}
 		}
 		uri := c.path + n
 		if strings.HasPrefix(n, "/") {
 			uri = n
 		}
-		if done, prob := c.index(uri); done {
+		done, prob := c.index(uri)
+		if done {
 			return prob
 		}
+		if prob != nil {
+			if prob.location != "" || len(index) == 1 && (prob.status == 401 || prob.status == 406) {
+				return prob
+			}
+			failed = prob
+		}
 	}
-	return nil
+	return failed
 }
 
 func (c *call) noIndex() *problem {
@@ -215,7 +250,7 @@ func (c *call) index(uri string) (done bool, prob *problem) {
 	sub := c.lookup(uri)
 	switch {
 	case sub.prob != nil && sub.prob.again == "" && sub.prob.status != 404:
-		return true, sub.prob
+		return false, sub.prob
 	case sub.prob != nil, sub.url == "" && !sub.isFile():
 		return false, nil
 	}

@@ -166,13 +166,14 @@ func (c *call) handlerName() string {
 
 // addVary notes request headers that the answer depends on.
 func (c *call) addVary(names []string) {
-	if len(names) > 0 && !c.sub {
-		v := strings.Join(names, ", ")
-		if old := c.outHeader.Get("Vary"); old != "" {
-			v = old + ", " + v
-		}
-		c.outHeader.Set("Vary", v)
+	if len(names) == 0 || c.sub {
+		return
 	}
+	h := &c.outHeader
+	if c.answering != nil {
+		h = c.answering
+	}
+	appendValue(h, "Vary", strings.Join(names, ", "))
 }
 
 // note sets what %{note:…} reads.
