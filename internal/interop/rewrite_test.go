@@ -166,12 +166,7 @@ func (g *rewriteGenerator) host() string {
 		b.WriteString(g.header())
 	}
 	if g.IntN(2) == 0 {
-		loc := g.location()
-		// Lookups check access each time; httpd does not when the same sections apply.
-		for strings.Contains(loc, "Require expr \"") && strings.Contains(b.String()+loc, " -U") {
-			loc = g.location()
-		}
-		b.WriteString(loc)
+		b.WriteString(g.location())
 	}
 	return b.String()
 }

@@ -124,8 +124,10 @@ func (c *call) prepare() *problem {
 	if !c.sub {
 		c.setEnv(c.conf.env[len(c.srv.base.env):])
 	}
-	if prob := c.authorize(); prob != nil {
-		return prob
+	if !c.sameAccess() {
+		if prob := c.authorize(); prob != nil {
+			return prob
+		}
 	}
 	if q.Method == "TRACE" && !c.srv.trace {
 		return &problem{status: 405}
@@ -180,6 +182,13 @@ func (c *call) readPath() *problem {
 	}
 	c.path = path
 	return nil
+}
+
+// sameAccess reports whether this is a lookup under the same access rules as the
+// request that it is for: they are not asked twice (ap_process_request_internal).
+func (c *call) sameAccess() bool {
+	p := c.parent
+	return p != nil && p.conf.compat == c.conf.compat && p.conf.require == c.conf.require
 }
 
 func (c *call) handle() *problem {
