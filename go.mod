@@ -16,4 +16,7 @@ require (
 	golang.org/x/tools v0.52.0
 )
 
-require golang.org/x/sys v0.49.0 // indirect
+require (
+	github.com/dlclark/regexp2 v1.12.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+)

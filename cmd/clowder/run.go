@@ -36,6 +36,7 @@ func (c *runCmd) Run(a *app) error {
 	if c.PortOffset < 0 || c.PortOffset > 65534 {
 		return usage("--port-offset %d: want 0 to 65534", c.PortOffset)
 	}
+	c.whole = true // RewriteMap, SetEnvIfExpr, DirectoryIndex and the like
 	r, err := c.load(a.ctx)
 	if err != nil {
 		return err
@@ -48,9 +49,6 @@ func (c *runCmd) Run(a *app) error {
 		level = slog.LevelWarn
 	}
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
-	for _, n := range runtime.NotDone(r.Setup) {
-		fmt.Fprintf(a.stderr, "%s: warning: %s is not carried out by clowder run\n", n.Span, n.What)
-	}
 	if !c.Quiet {
 		for _, n := range runtime.NotNeeded(r.Setup) {
 			fmt.Fprintf(a.stderr, "%s: %s is not needed by clowder run\n", n.Span.Short(), n.What)

@@ -31,6 +31,7 @@ func (c *call) relay(a *attempt, resp *exchange.Response) *problem {
 		h.Add("Via", c.via())
 	}
 	c.mapBack(h)
+	c.status = resp.Status
 	c.finishHeader(&h, false)
 	if err := c.head(resp.Status, resp.Reason, h, resp.Length); err != nil {
 		return nil

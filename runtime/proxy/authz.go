@@ -10,6 +10,7 @@ import (
 
 	"clowder/parse/diag"
 	"clowder/parse/model"
+	"clowder/runtime/expr"
 	"clowder/runtime/htpasswd"
 )
 
@@ -31,16 +32,6 @@ type authz struct {
 	kids []*authz
 	all  bool // the kids of a group count together, not one of them alone
 	not  bool
-}
-
-// exprs compiles expressions of httpd (ap_expr.h) for access rules; nil functions
-// are not there yet, and what needs them lets nobody in.
-var exprs struct {
-	// cond compiles the expression of Require expr; user tells that it asks for
-	// REMOTE_USER.
-	cond func(text string) (eval func(*call) (bool, error), user bool, err error)
-	// text compiles a text with %{…} in it.
-	text func(text string) (eval func(*call) (string, error), err error)
 }
 
 // newAuthz compiles a tree, nil for an empty one. What cannot be asked here
@@ -120,12 +111,14 @@ func plainText(text string) (constant string, eval func(*call) (string, error), 
 	if !strings.Contains(text, "%{") && !strings.ContainsAny(text, "$\\") {
 		return text, nil, true
 	}
-	if exprs.text != nil {
-		if eval, err := exprs.text(text); err == nil {
-			return "", eval, true
-		}
+	t, err := expr.ParseText(text)
+	if err != nil {
+		return "", nil, false
 	}
-	return "", nil, false
+	if constant, ok := t.Constant(); ok {
+		return constant, nil, true
+	}
+	return "", func(c *call) (string, error) { return t.Eval(vars{c}, nil) }, true
 }
 
 // wordsOf returns how to get the words behind a provider, which may be an
@@ -161,8 +154,8 @@ func wordsOf(args []model.String) func(*client) ([]string, bool) {
 	}
 }
 
-// matching makes a provider that grants when one of its words fits.
-func matching(args []model.String, fits func(c *client, word string) bool) func(*client) verdict {
+// fitting makes a provider that grants when one of its words fits.
+func fitting(args []model.String, fits func(c *client, word string) bool) func(*client) verdict {
 	words := wordsOf(args)
 	if words == nil {
 		return nil
@@ -192,9 +185,9 @@ func newProvider(args []model.String) func(*client) verdict {
 	case "local":
 		return func(c *client) verdict { return grantIf(c.addr.IsLoopback() || c.addr == c.local) }
 	case "host":
-		return matching(hostWords(words), func(c *client, w string) bool { return hostSuffix(c.hostName(), w) })
+		return fitting(hostWords(words), func(c *client, w string) bool { return hostSuffix(c.hostName(), w) })
 	case "forward-dns":
-		return matching(hostWords(words), func(c *client, w string) bool { return resolves(w, c.addr) })
+		return fitting(hostWords(words), func(c *client, w string) bool { return resolves(w, c.addr) })
 	case "env":
 		return func(c *client) verdict {
 			return grantIf(slices.ContainsFunc(words, func(w model.String) bool { return c.hasEnv(w.V) }))
@@ -213,7 +206,7 @@ func newProvider(args []model.String) func(*client) verdict {
 	case "valid-user":
 		return withUser(func(*client) verdict { return granted })
 	case "user":
-		return withUser(matching(words, func(c *client, w string) bool { return w == c.user }))
+		return withUser(fitting(words, func(c *client, w string) bool { return w == c.user }))
 	case "group":
 		return groupProvider(words)
 	case "expr":
@@ -308,19 +301,23 @@ func groupProvider(words []model.String) func(*client) verdict {
 
 // exprProvider is expr_check_authorization of mod_authz_core.c.
 func exprProvider(words []model.String) func(*client) verdict {
-	if exprs.cond == nil || len(words) == 0 {
+	if len(words) == 0 {
 		return nil
 	}
 	text := make([]string, len(words))
 	for i, w := range words {
 		text[i] = w.V
 	}
-	eval, user, err := exprs.cond(strings.Join(text, " "))
+	cond, err := expr.Parse(strings.Join(text, " "), 0)
 	if err != nil {
 		return nil
 	}
+	user := false
+	cond.Walk(func(name, _ string) { user = user || name == "REMOTE_USER" })
 	return func(c *client) verdict {
-		yes, err := eval(c.call)
+		var res expr.Result
+		yes, err := cond.Eval(vars{c.call}, nil, &res)
+		c.addVary(res.Vary)
 		switch {
 		case err != nil:
 			c.p.log.Error("AH02320: Error evaluating expression in 'Require expr'", "path", c.path, "reason", err)

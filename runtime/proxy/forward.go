@@ -105,11 +105,6 @@ func (c *call) forward() *problem {
 	if err := c.body.read(q, hold); err != nil {
 		return &problem{status: 400, err: err}
 	}
-	for _, r := range c.conf.headers {
-		if r.m.Request.V {
-			r.apply(&q.Header, c.x, c.start)
-		}
-	}
 	ctx, cancel := context.WithCancel(c.p.ctx)
 	defer cancel()
 	if scheme == "balancer" {

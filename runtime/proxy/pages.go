@@ -19,6 +19,9 @@ type problem struct {
 	phrase string // "" is the usual one
 	reason string // shown with the phrase Proxy Error
 	err    error  // for the log
+
+	location string // of a redirect
+	again    string // no answer: the request starts again at this URL
 }
 
 func (p *problem) Error() string {
@@ -66,7 +69,7 @@ func (p *problem) page(method, expect, admin, location string) string {
 		reason = reasonFmt + html.EscapeString(p.reason) + "</strong></p>"
 	}
 	switch p.status {
-	case 301, 302:
+	case 301, 302, 307, 308:
 		text = `<p>The document has moved <a href="` + html.EscapeString(location) + `">here</a>.</p>`
 	case 400, 502:
 		if reason != "" {

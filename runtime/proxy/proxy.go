@@ -78,10 +78,6 @@ func New(f *model.FrontEnd, o Options) (*Proxy, error) {
 	if main == nil {
 		main = &model.Server{}
 	}
-	p.warn(main)
-	for _, v := range f.VHosts {
-		p.warn(v)
-	}
 	var err error
 	if p.main, err = p.newServer(main, main); err != nil {
 		return nil, err
@@ -95,21 +91,6 @@ func New(f *model.FrontEnd, o Options) (*Proxy, error) {
 	}
 	p.checkAuth()
 	return p, nil
-}
-
-// warn logs the settings that are accepted but never apply.
-func (p *Proxy) warn(s *model.Server) {
-	all := []*model.Settings{&s.Settings}
-	for _, sec := range s.Sections {
-		all = append(all, &sec.Settings)
-	}
-	for _, set := range all {
-		for _, h := range set.Headers {
-			if strings.HasPrefix(h.Cond.V, "expr=") {
-				p.log.Warn("header rule with an expression is never applied", "place", h.At, "header", h.Name.V)
-			}
-		}
-	}
 }
 
 // at puts the place before an error.

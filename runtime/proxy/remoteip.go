@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"clowder/parse/model"
-	"clowder/runtime/exchange"
 	"clowder/runtime/htpasswd"
 )
 
@@ -188,17 +187,6 @@ func (r *remoteIP) apply(c *call) {
 	if r.list != "" && len(proxies) > 0 {
 		q.Header.Set(r.list, strings.Join(proxies, ", "))
 	}
-}
-
-// joined returns all values of a field as httpd joins them.
-func joined(h exchange.Header, name string) (string, bool) {
-	var list []string
-	for _, f := range h {
-		if strings.EqualFold(f.Name, name) {
-			list = append(list, f.Value)
-		}
-	}
-	return strings.Join(list, ", "), len(list) > 0
 }
 
 // public reports whether a proxy that is not internal may name the address: not one

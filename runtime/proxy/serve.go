@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"errors"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -25,6 +27,26 @@ type call struct {
 	literal bool   // the URL's rest is already encoded and has the query
 	early   bool   // the URL's rest is already encoded
 	viaRule *rule
+
+	filename      string // what the URL was mapped to, before it is cut; "" is below DocumentRoot
+	base          string // the directory of the Alias that mapped it
+	info          string // path info
+	script        bool   // of a ScriptAlias
+	translating   bool   // nothing was mapped yet
+	sub           bool   // a lookup, not a request
+	prob          *problem
+	fixed         bool   // all before the handler was done
+	parent        *call  // of a lookup
+	turns         int    // internal redirects
+	again         string // where an internal redirect goes
+	ownPort       bool   // the port of the Host field is forgotten
+	rewriteEnd    bool   // [END]
+	forcedType    string
+	forcedHandler string
+	notes         map[string]string
+	errHeader     exchange.Header  // sent with errors, too
+	outHeader     exchange.Header  // sent with a good answer
+	answering     *exchange.Header // while Header rules run
 
 	body   requestBody
 	status int
@@ -63,41 +85,137 @@ func (c *call) run() *problem {
 		}
 		return &problem{status: 400}
 	}
+	for ; ; c.turns++ {
+		prob := c.prepare()
+		if prob == nil {
+			prob = c.handle()
+		}
+		if prob == nil || prob.again == "" {
+			return prob
+		}
+		if c.turns >= maxInternal {
+			return &problem{status: 500, err: errors.New("AH00124: Request exceeded the limit of 10 internal redirects")}
+		}
+		c.redirectInside(prob.again)
+	}
+}
+
+// prepare does all that comes before the handler: mapping, access control, fixups
+// (ap_process_request_internal).
+func (c *call) prepare() *problem {
+	q := c.x.Req
+	c.path = ""
+	if !c.sub {
+		if c.srv.hasEarly {
+			c.headersEarly()
+		}
+		c.setEnv(c.srv.base.env)
+	}
+	if prob := c.readPath(); prob != nil {
+		return prob
+	}
+	c.conf = c.srv.locate(c.path, "")
+	path := c.path
+	c.translating = true
+	if prob := c.translate(); prob != nil {
+		return prob
+	}
+	c.translating = false
+	if c.url != "" || c.path != path {
+		c.conf = c.srv.locate(c.path, c.url)
+	}
+	if !c.sub {
+		c.setEnv(c.conf.env[len(c.srv.base.env):])
+	}
+	if !c.sameAccess() {
+		if prob := c.authorize(); prob != nil {
+			return prob
+		}
+	}
+	if q.Method == "TRACE" && !c.srv.trace {
+		return &problem{status: 405}
+	}
+	local := c.url == "" && c.conf.handler == ""
+	if c.conf.rewrite != nil {
+		if prob := c.rewriteDir(); prob != nil {
+			return prob
+		}
+	}
+	if c.conf.redirects != nil || c.conf.redirectAll != nil {
+		if prob := c.redirects(c.conf.redirects); prob != nil {
+			return prob
+		}
+	}
+	c.setLate(c.conf.env)
+	if len(c.conf.headers) > 0 && !c.sub {
+		c.headersIn()
+	}
+	if local {
+		if prob := c.fixupDir(); prob != nil {
+			return prob
+		}
+	}
+	c.fixed = true
+	if c.again != "" {
+		return &problem{again: c.again}
+	}
+	return nil
+}
+
+// readPath decodes and normalises the path. One that only a rule with
+// mapping=encoded can take stays as it is.
+func (c *call) readPath() *problem {
+	q := c.x.Req
 	decoded, status := decodePath(q.Path, c.srv.slashes)
+	if status == 404 && len(c.srv.early) > 0 && !strings.Contains(q.Path, "%00") {
+		if _, ok := c.x.Env["no-proxy"]; !ok {
+			enc, ok := encodedNormal(q.Path, c.srv.merge)
+			if _, hit := c.earlyRule(enc); ok && hit {
+				c.path = enc
+				return nil
+			}
+		}
+	}
 	if status != 0 {
 		return &problem{status: status}
 	}
 	path, ok := normalPath(decoded, c.srv.merge)
-	if !ok {
+	if !ok || path == "" || path[0] != '/' {
 		return &problem{status: 400}
 	}
 	c.path = path
-	c.conf = c.srv.locate(path, "")
-	c.setEnv(false)
-	if prob := c.translate(); prob != nil {
-		return prob
-	}
-	if c.url != "" {
-		c.conf = c.srv.locate(path, c.url)
-	}
-	if prob := c.authorize(); prob != nil {
-		return prob
-	}
-	c.setEnv(true) // SetEnv comes behind access control
-	if q.Method == "TRACE" && !c.srv.trace {
-		return &problem{status: 405}
+	return nil
+}
+
+// sameAccess reports whether this is a lookup under the same access rules as the
+// request that it is for: they are not asked twice (ap_process_request_internal).
+func (c *call) sameAccess() bool {
+	p := c.parent
+	return p != nil && p.conf.auth == c.conf.auth
+}
+
+func (c *call) handle() *problem {
+	q := c.x.Req
+	handler := c.conf.handler
+	if c.forcedHandler != "" {
+		handler = c.forcedHandler
 	}
 	switch {
 	case c.url != "":
 		return c.forward()
-	case c.conf.handler == "balancer-manager" && !slices.Contains([]string{"GET", "HEAD", "POST", "OPTIONS"}, q.Method):
+	case handler == "balancer-manager" && !slices.Contains([]string{"GET", "HEAD", "POST", "OPTIONS"}, q.Method):
 		return &problem{status: 405}
-	case c.conf.handler == "balancer-manager":
+	case handler == "balancer-manager":
 		c.p.manager.Serve(c.watch(), c.view())
 		return nil
-	case c.conf.handler == "server-status":
+	case handler == "server-status":
 		c.p.manager.Status(c.watch(), c.view())
 		return nil
+	case strings.HasPrefix(handler, "proxy:"):
+		// As httpd has it, the name of the file is added, not the URL's path.
+		name, _ := c.mapFile()
+		c.url = strings.TrimPrefix(handler, "proxy:") + name
+		return c.forward()
 	}
 	return c.static()
 }
@@ -116,46 +234,124 @@ func knownExpect(h exchange.Header) bool {
 	return true
 }
 
-// setEnv runs SetEnvIf and the like, or with late SetEnv and UnsetEnv.
-func (c *call) setEnv(late bool) {
-	for _, r := range c.conf.env {
-		if r.late == late {
-			r.apply(c.x)
-		}
+// lookup does all that a request for the URL would do before its handler
+// (ap_sub_req_lookup_uri); the problem is in prob.
+func (c *call) lookup(target string) *call {
+	q := *c.x.Req
+	q.Method, q.Body, q.Length, q.Trailer = "GET", nil, 0, nil
+	q.Header = slices.Clone(q.Header)
+	q.Path, q.Query, q.HasQ = target, "", false
+	if i := strings.IndexByte(target, '?'); i >= 0 {
+		q.Path, q.Query, q.HasQ = target[:i], target[i+1:], true
 	}
+	sub := &call{p: c.p, srv: c.srv, start: c.start, login: c.login, sub: true, parent: c, turns: c.turns, ownPort: true,
+		x: &exchange.Exchange{Req: &q, Env: maps.Clone(c.x.Env)}}
+	sub.conf = c.srv.base
+	sub.prob = sub.prepare()
+	return sub
 }
 
-// translate finds the mapping of the request (proxy_trans of mod_proxy.c).
+// depthLeft reports whether a lookup may nest one more
+// (ap_is_recursion_limit_exceeded).
+func (c *call) depthLeft() bool {
+	n := 0
+	for p := c; p != nil; p = p.parent {
+		n++
+	}
+	return n <= maxInternal && c.turns < maxInternal
+}
+
+// mayLookup keeps rules from looking up what they are looking up (subreq_ok of
+// mod_rewrite.c).
+func (c *call) mayLookup() bool {
+	return c.depthLeft() && (c.parent == nil || c.parent.path != c.path)
+}
+
+// allowed reports whether a request for the URL would be answered, or with file
+// whether the file is there.
+func (c *call) allowed(target string, file bool) bool {
+	if !c.mayLookup() {
+		return false
+	}
+	if file {
+		return c.fileTest('f', target) || c.fileTest('d', target)
+	}
+	sub := c.lookup(target)
+	return sub.prob == nil || sub.prob.status < 400
+}
+
+// translate maps the URL: rules with mapping=encoded, mod_rewrite, the other
+// ProxyPass, then mod_alias. What none of them takes is below DocumentRoot.
 func (c *call) translate() *problem {
-	q := c.x.Req
+	if len(c.srv.early) > 0 {
+		if prob := c.translateEarly(); prob != nil {
+			return prob
+		}
+	}
+	if c.srv.rewrite != nil {
+		if done, prob := c.rewriteServer(); done || prob != nil {
+			return prob
+		}
+	}
+	if c.url != "" || c.proxied() {
+		return nil
+	}
+	if c.srv.redirects != nil || c.conf.redirectAll != nil {
+		if prob := c.redirects(c.srv.redirects); prob != nil {
+			return prob
+		}
+	}
+	if c.srv.aliases != nil {
+		return c.aliases()
+	}
+	return nil
+}
+
+// translateEarly tries the rules with mapping=encoded and servlet.
+func (c *call) translateEarly() *problem {
 	if _, ok := c.x.Env["no-proxy"]; ok {
 		return nil
 	}
-	if len(c.srv.early) > 0 {
-		enc, ok := encodedNormal(q.Path, c.srv.merge)
-		if !ok {
-			return &problem{status: 400}
+	enc, ok := encodedNormal(c.x.Req.Path, c.srv.merge)
+	if !ok {
+		return &problem{status: 400}
+	}
+	if r, ok := c.earlyRule(enc); ok {
+		u, _ := r.matchEarly(enc)
+		c.url, c.early, c.viaRule = u, true, r
+	}
+	return nil
+}
+
+func (c *call) earlyRule(enc string) (*rule, bool) {
+	for _, r := range c.srv.early {
+		if _, ok := r.matchEarly(enc); ok {
+			return r, true
 		}
-		for _, r := range c.srv.early {
-			if u, ok := r.matchEarly(enc); ok {
-				c.url, c.early, c.viaRule = u, true, r
-				return nil
-			}
-		}
+	}
+	return nil, false
+}
+
+// proxied reports whether a ProxyPass takes the request (proxy_trans of
+// mod_proxy.c); c.url is where it goes.
+func (c *call) proxied() bool {
+	q := c.x.Req
+	if _, ok := c.x.Env["no-proxy"]; ok {
+		return false
 	}
 	raw := q.Path
 	if q.HasQ {
 		raw += "?" + q.Query
 	}
 	if r := c.conf.rule; r != nil && c.try(r, raw) {
-		return nil
+		return c.url != ""
 	}
 	for _, r := range c.srv.rules {
 		if c.try(r, raw) {
-			return nil
+			return c.url != ""
 		}
 	}
-	return nil
+	return false
 }
 
 // try applies one rule and reports whether the search ends.
@@ -206,7 +402,7 @@ func (c *call) serverPort() int {
 	if c.srv.canonical {
 		return def
 	}
-	if c.x.Req.Host == "" {
+	if c.x.Req.Host == "" || c.ownPort {
 		return def
 	}
 	if _, port := hostPort(c.x.Req.Host, def); port > 0 {
@@ -240,7 +436,10 @@ func (c *call) problem(p *problem) {
 		return
 	}
 	var h exchange.Header
-	location := ""
+	location := p.location
+	if location != "" {
+		h.Add("Location", location)
+	}
 	if p.status == 401 && c.challenge != "" {
 		h.Add("WWW-Authenticate", c.challenge)
 	}
@@ -273,7 +472,8 @@ func (c *call) answer(status int, reason string, h exchange.Header, body string)
 
 // send finishes and sends an answer with a known body.
 func (c *call) send(status int, reason string, h exchange.Header, body string) {
-	c.finishHeader(&h, status >= 400)
+	c.status = status
+	c.finishHeader(&h, status >= 300)
 	if c.head(status, reason, h, int64(len(body))) != nil || c.x.Req.Method == "HEAD" {
 		return
 	}
@@ -292,18 +492,6 @@ func (c *call) head(status int, reason string, h exchange.Header, length int64) 
 	return err
 }
 
-// finishHeader runs the Header rules (mod_headers' output filters) and adds what httpd adds.
-func (c *call) finishHeader(h *exchange.Header, failed bool) {
-	for _, r := range c.conf.headers {
-		if !r.m.Request.V && (r.m.Always.V || !failed) {
-			r.apply(h, c.x, c.start)
-		}
-	}
-	if _, ok := h.Lookup("Server"); !ok {
-		*h = append(exchange.Header{{Name: "Server", Value: c.p.o.Server}}, *h...)
-	}
-}
-
 // watch returns the exchange for handlers of other packages, with the answer's
 // head passing through the header rules.
 func (c *call) watch() *exchange.Exchange {
@@ -316,7 +504,8 @@ type watched struct {
 }
 
 func (w *watched) Head(status int, reason string, h exchange.Header, length int64) error {
-	w.c.finishHeader(&h, status >= 400)
+	w.c.status = status
+	w.c.finishHeader(&h, false)
 	return w.c.head(status, reason, h, length)
 }
 

@@ -37,7 +37,14 @@ type server struct {
 	trace     bool
 	maxFwd    int
 	logs      []*accessLog
-	remote    *remoteIP // nil without RemoteIPHeader
+	remote    *remoteIP    // nil without RemoteIPHeader
+	rewrite   *rewriteConf // nil without rules of its own
+	redirects []*redirect
+	aliases   []*alias
+	maps      map[string]*rewriteMap
+	types     map[string]string // of files, by extension
+	root      string            // ServerRoot
+	hasEarly  bool              // Header rules with "early"
 }
 
 // pick returns the virtual host's value if it was given, else the main server's.
@@ -55,6 +62,11 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 		both = both[:1]
 	}
 	s.name, s.port = hostPort(pick(main.ServerName, v.ServerName).V, 0)
+	if _, own := hostPort(v.ServerName.V, 0); own <= 0 && len(v.Addresses) > 0 {
+		if _, port := hostPort(v.Addresses[0].V, 0); port > 0 { // ap_parse_vhost_addrs
+			s.port = port + p.o.PortOffset
+		}
+	}
 	s.docRoot = pick(main.DocRoot, v.DocRoot).V
 	s.admin = pick(main.Admin, v.Admin).V
 	switch strings.ToLower(pick(main.EncodedSlashes, v.EncodedSlashes).V) {
@@ -84,9 +96,13 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 		}
 		l.over(&s.base)
 		s.base.auth = l.auth.over(s.base.auth)
+		s.redirects = append(l.redirects, s.redirects...)
 		if err := s.addMappings(m); err != nil {
 			return nil, err
 		}
+	}
+	if err := p.addURLRules(s, main, v); err != nil {
+		return nil, err
 	}
 	if err := p.addWorkers(s, main, v); err != nil {
 		return nil, err
