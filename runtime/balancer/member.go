@@ -37,6 +37,7 @@ type Health struct {
 	URI, Expr     string
 	Passed        int // counts so far
 	Failed        int
+	Checked       time.Time // end of the last check, or when checking began
 }
 
 // newMember makes a member; mu is the lock that guards it.
@@ -51,6 +52,9 @@ func newMember(m *model.Member, offset int, mu *sync.Mutex) (*Member, error) {
 		retry: m.Retry.Or(60 * time.Second),
 		health: Health{Method: m.HCMethod.Or("NONE"), Interval: m.HCInterval.Or(30 * time.Second),
 			Passes: m.HCPasses.Or(1), Fails: m.HCFails.Or(1), URI: m.HCURI.V, Expr: m.HCExpr.V},
+	}
+	if m.HCTemplate.IsWritten() && !m.HCMethod.IsWritten() {
+		w.health.Method = "TCP" // of a template that names no method (set_hc_template)
 	}
 	w.URL = ShiftURL(w.Name, offset)
 	w.lb.Factor = int(math.Round(m.LoadFactor.Or(1) * 100))

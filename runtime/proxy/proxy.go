@@ -23,6 +23,7 @@ import (
 	"clowder/parse/model"
 	"clowder/runtime/balancer"
 	"clowder/runtime/exchange"
+	"clowder/runtime/health"
 	"clowder/runtime/manager"
 	"clowder/runtime/upstream"
 )
@@ -37,6 +38,8 @@ type Options struct {
 	// NoFiles answers 404 for what would come from DocumentRoot: for setups whose
 	// access rules for files are not known here.
 	NoFiles bool
+	// Hold leaves the health checks to a call of Go, once.
+	Hold bool
 	// AccessLog opens what a CustomLog names; nil writes no access logs. The
 	// writer is closed by Close if it is an io.Closer, and written to by many
 	// goroutines, one line for each call.
@@ -58,6 +61,7 @@ type Proxy struct {
 	main    *server
 	vhosts  []*server
 	manager *manager.Manager
+	health  *health.Checker
 	started time.Time
 	logs    []io.Closer
 	ctx     context.Context
@@ -92,8 +96,17 @@ func New(f *model.FrontEnd, o Options) (*Proxy, error) {
 		}
 		p.vhosts = append(p.vhosts, s)
 	}
+	if err := p.newHealth(); err != nil {
+		return nil, err
+	}
+	if !o.Hold {
+		p.Go()
+	}
 	return p, nil
 }
+
+// Go starts the health checks; New does it unless Options.Hold.
+func (p *Proxy) Go() { p.health.Start() }
 
 // warn logs the settings that are accepted but never apply.
 func (p *Proxy) warn(s *model.Server) {
@@ -159,6 +172,7 @@ func (p *Proxy) Balancers() []*balancer.Balancer {
 
 // Close ends requests in progress and closes idle connections to backends.
 func (p *Proxy) Close() error {
+	p.health.Stop()
 	p.cancel()
 	var errs []error
 	for _, s := range append([]*server{p.main}, p.vhosts...) {
