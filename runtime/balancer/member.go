@@ -27,6 +27,8 @@ type Member struct {
 	retries   int
 	health    Health
 	attach    any
+	added     bool    // by balancer-manager
+	next      *Member // that took over the state in a reload; its lock is the same
 }
 
 // Health are the settings and counts of mod_proxy_hcheck for one member.
@@ -106,6 +108,12 @@ func (m *Member) Fail() bool {
 	}
 	m.status |= InError
 	m.errorTime = time.Now()
+	for n := m.next; n != nil; n = n.next {
+		if n.status&Ignore == 0 {
+			n.status |= InError
+			n.errorTime = m.errorTime
+		}
+	}
 	return true
 }
 
@@ -124,11 +132,13 @@ func (m *Member) Acquire() {
 	m.mu.Unlock()
 }
 
-// Release ends a request in progress.
+// Release ends a request in progress, also in the members that took over.
 func (m *Member) Release() {
 	m.mu.Lock()
-	if m.lb.Busy > 0 {
-		m.lb.Busy--
+	for n := m; n != nil; n = n.next {
+		if n.lb.Busy > 0 {
+			n.lb.Busy--
+		}
 	}
 	m.mu.Unlock()
 }
