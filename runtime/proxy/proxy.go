@@ -62,6 +62,7 @@ type Proxy struct {
 	vhosts  []*server
 	manager *manager.Manager
 	health  *health.Checker
+	kept    map[*balancer.Member]bool // what another proxy took over
 	started time.Time
 	logs    []io.Closer
 	ctx     context.Context
@@ -181,6 +182,9 @@ func (p *Proxy) Close() error {
 			ms = append(ms, b.Members()...)
 		}
 		for _, m := range ms {
+			if p.kept[m] {
+				continue
+			}
 			if pool, ok := m.Attached(func() any { return nil }).(*upstream.Pool); ok {
 				errs = append(errs, pool.Close())
 			}
