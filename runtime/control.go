@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -24,15 +25,29 @@ var ErrControlTaken = errors.New("another clowder run answers on this control so
 //	POST /drain?member=  /enable?member=   404 for a member that is not there
 //	POST /stop
 //
-// Answers are one JSON object: {"lines": […]} or {"error": "…"}.
+// Answers are one JSON object: {"lines": […]} or {"error": "…", "lines": [findings]}.
 type Control struct {
 	Running *Running
-	// Reload reads the configuration again and takes it. Its error is shown to
-	// the user as it is.
+	// Reload reads the configuration again and takes it. Its error should be a
+	// *RefusedError.
 	Reload func(ctx context.Context) (*Reloaded, error)
 	Stop   func() // begins to stop
 	Log    *slog.Logger
 }
+
+// RefusedError is the error of a configuration that was not taken.
+type RefusedError struct {
+	Findings string // what lint and the like had to say, as text of several lines
+	Err      error
+}
+
+// Error says why, without the findings.
+func (e *RefusedError) Error() string {
+	return "not reloaded, the old configuration goes on: " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *RefusedError) Unwrap() error { return e.Err }
 
 // ControlAnswer is what every command but status answers.
 type ControlAnswer struct {
@@ -114,7 +129,11 @@ func (c *Control) handler() http.Handler {
 	mux.HandleFunc("POST /reload", func(w http.ResponseWriter, r *http.Request) {
 		done, err := c.Reload(r.Context())
 		if err != nil {
-			answer(w, http.StatusConflict, ControlAnswer{Error: err.Error()})
+			a := ControlAnswer{Error: err.Error()}
+			if ref := (*RefusedError)(nil); errors.As(err, &ref) && ref.Findings != "" {
+				a.Lines = strings.Split(strings.TrimSuffix(ref.Findings, "\n"), "\n")
+			}
+			answer(w, http.StatusConflict, a)
 			return
 		}
 		answer(w, 200, ControlAnswer{Lines: done.Lines()})

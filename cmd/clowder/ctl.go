@@ -112,6 +112,9 @@ func (c *ctlCmd) command(a *app, path string) error {
 	case err != nil:
 		return err
 	case status == http.StatusConflict:
+		for _, l := range ans.Lines {
+			fmt.Fprintln(a.stderr, l)
+		}
 		return codeError{exitFindings, errors.New(ans.Error)}
 	case status == http.StatusNotFound:
 		return codeError{exitUsage, errors.New(ans.Error)}

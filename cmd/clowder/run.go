@@ -55,6 +55,9 @@ func (c *runCmd) Run(a *app) error {
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 	r, err := c.read(a.ctx, a.stderr)
+	if errors.Is(err, errSetup) {
+		return codeError{exitFindings, fmt.Errorf("not started: %w", err)}
+	}
 	if err != nil {
 		return err
 	}
@@ -99,6 +102,9 @@ func (c *runCmd) serve(ctx context.Context, a *app, running *runtime.Running, hu
 		case <-hup:
 			done, err := reload(ctx)
 			if err != nil {
+				if ref := (*runtime.RefusedError)(nil); errors.As(err, &ref) {
+					io.WriteString(a.stderr, ref.Findings)
+				}
 				fmt.Fprintln(a.stderr, "clowder: error:", err)
 			} else if !c.Quiet {
 				fmt.Fprintln(a.stderr, strings.Join(done.Lines(), "\n"))
@@ -144,7 +150,7 @@ func (c *runCmd) reload(ctx context.Context, w io.Writer, running *runtime.Runni
 		done, err = running.Reload(ctx, r.Setup)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%snot reloaded, the old configuration goes on: %w", told.String(), err)
+		return nil, &runtime.RefusedError{Findings: told.String(), Err: err}
 	}
 	io.Copy(w, &told)
 	return done, nil
@@ -164,6 +170,9 @@ func (c *runCmd) control(ctl *runtime.Control) (*runtime.ControlSocket, error) {
 	return s, err
 }
 
+// errSetup is what a setup with errors is refused with.
+var errSetup = errors.New("the setup has errors; mend them, or run with --force")
+
 // lint refuses setups with errors, unless --force.
 func (c *runCmd) lint(w io.Writer, r *parse.Result) error {
 	var errs diag.List
@@ -181,7 +190,7 @@ func (c *runCmd) lint(w io.Writer, r *parse.Result) error {
 	if c.Force {
 		return nil
 	}
-	return codeError{exitFindings, errors.New("not started: the setup has errors; mend them, or run with --force")}
+	return errSetup
 }
 
 func (c *runCmd) announce(a *app, r *runtime.Running, s *runtime.ControlSocket) {
