@@ -88,7 +88,7 @@ func Start(ctx context.Context, s *model.Setup, o Options) (*Running, error) {
 		defer cancel()
 		return nil, errors.Join(err, r.Stop(stop))
 	}
-	go r.watch()
+	go r.watch(len(chosen.fronts) == 0)
 	return r, nil
 }
 
@@ -116,8 +116,8 @@ func (r *Running) start(ctx context.Context, s *model.Setup, c selection, peers 
 }
 
 // watch stops each node that its shutdown port told to stop. When no balancer
-// runs in this process, the last one closes Done.
-func (r *Running) watch() {
+// runs in this process (alone), the last one closes Done.
+func (r *Running) watch(alone bool) {
 	var wg sync.WaitGroup
 	for _, n := range r.nodes {
 		wg.Go(func() {
@@ -134,7 +134,7 @@ func (r *Running) watch() {
 		})
 	}
 	wg.Wait()
-	if len(r.running.fronts) == 0 && len(r.nodes) > 0 {
+	if alone && len(r.nodes) > 0 {
 		r.finish()
 	}
 }

@@ -17,10 +17,10 @@ func (b *Balancer) Adopt(old *Balancer, reuse bool) {
 	defer old.mu.Unlock()
 	b.mu = old.mu
 	for i, m := range b.members {
+		m.mu = b.mu
 		if o := old.named(m.Name); o != nil {
 			m = adopted(m, o, reuse)
 		}
-		m.mu = b.mu
 		b.members[i], b.workers[i] = m, worker{m}
 	}
 	for _, o := range old.members {
