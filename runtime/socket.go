@@ -34,8 +34,7 @@ func (s *socket) lease() *lease {
 	defer s.mu.Unlock()
 	if s.last != nil {
 		s.last.Close()
-		s.last.accept.Lock() // waits for its Accept
-		s.last.accept.Unlock()
+		s.last.wait()
 	}
 	if d, ok := s.Listener.(deadliner); ok {
 		d.SetDeadline(time.Time{})
@@ -70,6 +69,12 @@ func (l *lease) Close() error {
 		return d.SetDeadline(time.Unix(1, 0))
 	}
 	return l.s.Listener.Close()
+}
+
+// wait returns when no Accept is under way; after Close none comes to anything.
+func (l *lease) wait() {
+	l.accept.Lock()
+	defer l.accept.Unlock()
 }
 
 // Addr returns the socket's address.
