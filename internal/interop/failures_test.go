@@ -60,6 +60,12 @@ var memberBody = strings.Repeat("0123456789abcdef", 256)
 func serveMember(port string) error {
 	var mode atomic.Value
 	mode.Store("ok")
+	answers["held"] = func(w http.ResponseWriter, _ *http.Request) {
+		for mode.Load() == "held" {
+			time.Sleep(time.Millisecond)
+		}
+		io.WriteString(w, memberBody)
+	}
 	return http.ListenAndServe("127.0.0.1:"+port, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m, ok := strings.CutPrefix(r.URL.Path, "/mode/"); ok {
 			mode.Store(m)
