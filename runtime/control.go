@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// ErrControlTaken is the error of Listen when another process answers there.
+// ErrControlTaken is the error of ListenControl when another process answers there.
 var ErrControlTaken = errors.New("another clowder run answers on this control socket")
 
 // Control are the commands of a control socket; it is a plain HTTP server on a
@@ -59,15 +59,16 @@ type ControlAnswer struct {
 type ControlSocket struct {
 	path   string
 	info   os.FileInfo
-	server *http.Server
+	ln     net.Listener
+	server *http.Server // nil before Serve
 }
 
 // maxSocketPath is what sun_path holds on the systems that we know, with some reserve.
 const maxSocketPath = 100
 
-// Listen opens the socket with mode 0600. A socket that nobody answers on any more
-// is replaced; another file is not.
-func (c *Control) Listen(path string) (*ControlSocket, error) {
+// ListenControl opens a socket with mode 0600; who connects waits until Serve. A
+// socket that nobody answers on any more is replaced; another file is not.
+func ListenControl(path string) (*ControlSocket, error) {
 	if st, err := os.Lstat(path); err == nil {
 		if st.Mode()&os.ModeSocket == 0 {
 			return nil, fmt.Errorf("%s exists and is not a socket", path)
@@ -104,10 +105,14 @@ func (c *Control) Listen(path string) (*ControlSocket, error) {
 		ln.Close()
 		return nil, err
 	}
-	s := &ControlSocket{path: path, info: info, server: &http.Server{
-		Handler: c.handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)}}
-	go s.server.Serve(ln)
-	return s, nil
+	return &ControlSocket{path: path, info: info, ln: ln}, nil
+}
+
+// Serve begins to answer, and returns. It is called once.
+func (s *ControlSocket) Serve(c *Control) {
+	s.server = &http.Server{Handler: c.handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)}
+	go s.server.Serve(s.ln)
 }
 
 // Path returns where the socket is.
@@ -117,6 +122,9 @@ func (s *ControlSocket) Path() string { return s.path }
 func (s *ControlSocket) Close() error {
 	if st, err := os.Lstat(s.path); err == nil && os.SameFile(st, s.info) {
 		os.Remove(s.path)
+	}
+	if s.server == nil {
+		return s.ln.Close()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

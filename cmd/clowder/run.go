@@ -61,6 +61,13 @@ func (c *runCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	socket, err := c.control(log)
+	if err != nil {
+		return err
+	}
+	if socket != nil {
+		defer socket.Close()
+	}
 	running, err := runtime.Start(a.ctx, r.Setup, runtime.Options{
 		Only: c.Only, PortOffset: c.PortOffset, Membership: runtime.Membership(c.Membership), LogDir: c.LogDir, Log: log, Unguarded: c.Force,
 	})
@@ -77,20 +84,17 @@ func (c *runCmd) Run(a *app) error {
 	defer stop()
 	control := &runtime.Control{Running: running, Stop: stop, Log: log,
 		Reload: func(ctx context.Context) (*runtime.Reloaded, error) { return c.reload(ctx, a.stderr, running) }}
-	socket, err := c.control(control)
-	if err == nil {
-		c.announce(a, running, socket)
-		c.serve(ctx, a, running, hup, control.Reload)
-	}
 	if socket != nil {
-		defer socket.Close()
+		socket.Serve(control)
 	}
+	c.announce(a, running, socket)
+	c.serve(ctx, a, running, hup, control.Reload)
 	end, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), c.Drain)
 	defer cancel()
-	if stopErr := running.Stop(end); err == nil && !errors.Is(stopErr, context.DeadlineExceeded) {
-		err = stopErr
+	if err := running.Stop(end); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
 	}
-	return err
+	return nil
 }
 
 // serve waits for the end, and reloads at each SIGHUP.
@@ -157,14 +161,14 @@ func (c *runCmd) reload(ctx context.Context, w io.Writer, running *runtime.Runni
 }
 
 // control opens the control socket; nil when there is none.
-func (c *runCmd) control(ctl *runtime.Control) (*runtime.ControlSocket, error) {
+func (c *runCmd) control(log *slog.Logger) (*runtime.ControlSocket, error) {
 	path := controlPath(c.Control, c.Paths)
 	if path == "" || c.Control == "" && len(c.Only) > 0 {
 		return nil, nil
 	}
-	s, err := ctl.Listen(path)
+	s, err := runtime.ListenControl(path)
 	if err != nil && c.Control == "" {
-		ctl.Log.Warn("no control socket; --control PATH names another one", "err", err)
+		log.Warn("no control socket; --control PATH names another one", "err", err)
 		return nil, nil
 	}
 	return s, err
