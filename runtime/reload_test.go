@@ -69,6 +69,7 @@ func start(t *testing.T, conf string) *Running {
 type backend struct {
 	*httptest.Server
 	conns  atomic.Int64
+	closed atomic.Int64
 	held   chan struct{}
 	inside chan struct{}
 }
@@ -83,8 +84,11 @@ func newBackend(t *testing.T) *backend {
 		io.WriteString(w, "hello")
 	}))
 	b.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateNew {
+		switch s {
+		case http.StateNew:
 			b.conns.Add(1)
+		case http.StateClosed:
+			b.closed.Add(1)
 		}
 	}
 	b.Start()
@@ -283,6 +287,46 @@ func TestReloadInProgress(t *testing.T) {
 		t.Errorf("%+v %v", g.res, g.err)
 	}
 	<-old.gone
+	for end := time.Now().Add(5 * time.Second); a.closed.Load() < a.conns.Load(); {
+		if time.Now().After(end) {
+			t.Fatal("connections to the member that is gone are open")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// TestReloadLogs: access logs are opened again, so that they can be moved away.
+func TestReloadLogs(t *testing.T) {
+	a := newBackend(t)
+	p, dir := free(t), t.TempDir()
+	text := conf(1, "CustomLog access.log \"%r\"", []int{p}, a.URL)
+	r, err := Start(t.Context(), setup(t, text), Options{LogDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "access.log")
+	get := func(path string) {
+		t.Helper()
+		if _, err := (&client{addr: fmt.Sprintf("127.0.0.1:%d", p), fresh: true}).get(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	get("/1")
+	if err := os.Rename(file, file+".1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Reload(t.Context(), setup(t, text)); err != nil {
+		t.Fatal(err)
+	}
+	get("/2")
+	if err := r.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{file + ".1": "GET /1 HTTP/1.1\n", file: "GET /2 HTTP/1.1\n"} {
+		if got, err := os.ReadFile(name); err != nil || string(got) != want {
+			t.Errorf("%s: %q %v, want %q", name, got, err, want)
+		}
+	}
 }
 
 // TestReloadRefused: what cannot be taken changes nothing.

@@ -74,7 +74,10 @@ func (c *Checker) check(ctx context.Context, j job) error {
 	}
 	defer func() { nc.Close() }()
 	defer context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })()
-	if j.TLS != nil && m.name != "TCP" {
+	if j.Secure && m.name != "TCP" {
+		if j.TLS == nil {
+			return errors.New("no settings for TLS with the member")
+		}
 		t := tls.Client(nc, j.TLS)
 		if err := t.HandshakeContext(dctx); err != nil {
 			return err

@@ -34,6 +34,7 @@ type Target struct {
 	Network, Address string // as for net.Dial
 	Host             string // for the Host field: name and port
 	Path             string // of the member's URL, put before hcuri
+	Secure           bool   // TLS is spoken; without settings for it every check but TCP fails
 	TLS              *tls.Config
 	ConnectTimeout   time.Duration // also for a TLS handshake
 	Timeout          time.Duration // for a whole check once it is connected

@@ -321,6 +321,49 @@ func TestPing(t *testing.T) {
 	}
 }
 
+// TestShared: equal members of several servers are checked once for all.
+func TestShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newFixture(t, " hcmethod=GET hcinterval=1"), newFixture(t, " hcmethod=GET hcinterval=1")
+		target := func(*balancer.Member) Target {
+			return Target{Address: "x", ConnectTimeout: time.Second, Timeout: time.Second}
+		}
+		c, err := New([]Group{{a.b, target, nil}, {b.b, target, nil}}, Options{Size: 4, Dial: a.dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Start()
+		time.Sleep(1500 * time.Millisecond)
+		synctest.Wait()
+		c.Stop()
+		if len(a.times) != 1 || a.b.Members()[0].Status().Usable() || b.b.Members()[0].Status().Usable() {
+			t.Errorf("checks at %v: %s, %s", a.times, a.b.Members()[0].Status(), b.b.Members()[0].Status())
+		}
+	})
+}
+
+// TestSecure: without settings for TLS nothing is sent in the clear.
+func TestSecure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, " hcmethod=GET hcinterval=1")
+		f.answer = says(ok)
+		c, err := New([]Group{{f.b, func(*balancer.Member) Target {
+			return Target{Address: "x", Secure: true, ConnectTimeout: time.Second, Timeout: time.Second}
+		}, nil}}, Options{Dial: f.dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Start()
+		time.Sleep(1500 * time.Millisecond)
+		synctest.Wait()
+		c.Stop()
+		f.wg.Wait()
+		if len(f.heads) != 0 || f.b.Members()[0].Status().Usable() {
+			t.Errorf("sent %v: %s", f.heads, f.b.Members()[0].Status())
+		}
+	})
+}
+
 func TestProviderIsRefused(t *testing.T) {
 	f := newFixture(t, " hcmethod=TCP")
 	f.b.Members()[0].UpdateHealth(func(h *balancer.Health) { h.Method = "PROVIDER" })

@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -26,10 +27,16 @@ func (p *Proxy) newHealth() error {
 		}
 	}
 	var groups []health.Group
+	common, err := conditions(nil, p.main.m)
+	if err != nil {
+		return err
+	}
 	for _, s := range append([]*server{p.main}, p.vhosts...) {
-		conds, err := conditions(p.main.m, s.m)
-		if err != nil {
-			return err
+		conds := common
+		if s != p.main {
+			if conds, err = conditions(common, s.m); err != nil {
+				return err
+			}
 		}
 		for _, b := range s.order {
 			if err := knownConditions(b, conds); err != nil {
@@ -40,25 +47,29 @@ func (p *Proxy) newHealth() error {
 			}})
 		}
 	}
-	var err error
 	p.health, err = health.New(groups, health.Options{Size: size, Log: p.log, Dial: p.o.Dial})
 	return err
 }
 
-// conditions compiles the ProxyHCExpr lines of the servers, names in lower case.
-func conditions(servers ...*model.Server) (map[string]*health.Condition, error) {
-	out := map[string]*health.Condition{}
-	for _, m := range servers {
-		for _, d := range m.Settings.Extras {
-			if !strings.EqualFold(d.Name.V, "ProxyHCExpr") {
-				continue
-			}
-			c, err := health.Compile(d.Arg(1))
-			if err != nil {
-				return nil, fmt.Errorf("%s: ProxyHCExpr %s: %w", d.At, d.Arg(0), err)
-			}
-			out[strings.ToLower(d.Arg(0))] = c
+// conditions compiles the ProxyHCExpr lines of a server and adds those of outer
+// without changing it; names are in lower case.
+func conditions(outer map[string]*health.Condition, m *model.Server) (map[string]*health.Condition, error) {
+	out, own := outer, false
+	for _, d := range m.Settings.Extras {
+		if !strings.EqualFold(d.Name.V, "ProxyHCExpr") {
+			continue
 		}
+		c, err := health.Compile(d.Arg(1))
+		if err != nil {
+			return nil, fmt.Errorf("%s: ProxyHCExpr %s: %w", d.At, d.Arg(0), err)
+		}
+		if !own {
+			own = true
+			if out = maps.Clone(outer); out == nil {
+				out = map[string]*health.Condition{}
+			}
+		}
+		out[strings.ToLower(d.Arg(0))] = c
 	}
 	return out, nil
 }
@@ -93,7 +104,7 @@ func (s *server) target(p *Proxy) func(*balancer.Member) health.Target {
 		pc := a.poolConfig(secure)
 		host, port := hostPort(authority, balancer.DefaultPort(scheme))
 		t = health.Target{
-			Network: cmp.Or(pc.Network, "tcp"), Address: pc.Address, Host: host + ":" + strconv.Itoa(port), Path: path, TLS: pc.TLS,
+			Network: cmp.Or(pc.Network, "tcp"), Address: pc.Address, Host: host + ":" + strconv.Itoa(port), Path: path, Secure: secure, TLS: pc.TLS,
 			ConnectTimeout: pc.ConnectTimeout, Timeout: timeout, Ping: timeout,
 		}
 		switch {

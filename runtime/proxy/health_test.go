@@ -45,7 +45,7 @@ func TestHealthTargets(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	if got := p.main.target(p)(p.Balancers()[0].Members()[0]); got.TLS == nil || got.Address != "h:1443" {
+	if got := p.main.target(p)(p.Balancers()[0].Members()[0]); got.TLS == nil || !got.Secure || got.Address != "h:1443" {
 		t.Errorf("https: %+v", got)
 	}
 }
@@ -75,5 +75,8 @@ func TestHealthRefused(t *testing.T) {
 	// A template without a method means TCP (set_hc_template).
 	if h := p.Balancers()[0].Members()[1].Health(); h.Method != "TCP" || h.Interval != 7*time.Second {
 		t.Errorf("%+v", h)
+	}
+	if len(p.Balancers()) != 2 || p.vhosts[0].target(p)(p.Balancers()[1].Members()[0]) != p.main.target(p)(p.Balancers()[0].Members()[0]) {
+		t.Error("the same member of two servers has two targets")
 	}
 }
