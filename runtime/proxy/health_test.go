@@ -7,6 +7,7 @@ import (
 
 	"clowder/parse/diag"
 	"clowder/parse/httpd"
+	"clowder/runtime/balancer"
 	"clowder/runtime/health"
 )
 
@@ -78,5 +79,27 @@ func TestHealthRefused(t *testing.T) {
 	}
 	if len(p.Balancers()) != 2 || p.vhosts[0].target(p)(p.Balancers()[1].Members()[0]) != p.main.target(p)(p.Balancers()[0].Members()[0]) {
 		t.Error("the same member of two servers has two targets")
+	}
+}
+
+// TestHealthTemplates: a template sets every value, as httpd 2.4.71 shows them in
+// balancer-manager for this configuration.
+func TestHealthTemplates(t *testing.T) {
+	p, err := healthProxy(t, "ProxyHCTemplate t hcinterval=7\nProxyHCTemplate u hcmethod=GET\n<Proxy balancer://c>\n"+
+		"BalancerMember http://1 hctemplate=t\nBalancerMember http://2 hcinterval=5 hcpasses=4 hctemplate=u\n"+
+		"BalancerMember http://3 hctemplate=u hcinterval=5\nBalancerMember http://4 hcmethod=HEAD hctemplate=t\n</Proxy>\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for i, want := range []balancer.Health{
+		{Method: "TCP", Interval: 7 * time.Second, Passes: 1, Fails: 1},
+		{Method: "GET", Interval: 30 * time.Second, Passes: 1, Fails: 1},
+		{Method: "GET", Interval: 5 * time.Second, Passes: 1, Fails: 1},
+		{Method: "TCP", Interval: 7 * time.Second, Passes: 1, Fails: 1},
+	} {
+		if got := p.Balancers()[0].Members()[i].Health(); got != want {
+			t.Errorf("member %d: %+v, want %+v", i+1, got, want)
+		}
 	}
 }
