@@ -165,6 +165,9 @@ func xmlMember(b *strings.Builder, m *balancer.Member) {
 		tag(b, 10, "keepalive", onOff(c.KeepAlive.V))
 	}
 	tag(b, 10, "status", w.Status.String())
+	if !w.ErrorTime.IsZero() {
+		tag(b, 10, "error_time", w.ErrorTime.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
+	}
 	tag(b, 10, "retries", w.Retries)
 	tag(b, 10, "lbstatus", w.Load)
 	tag(b, 10, "loadfactor", factor(w.Factor))

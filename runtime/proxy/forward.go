@@ -181,10 +181,8 @@ func (c *call) once(ctx context.Context, b *balancer.Balancer, m *balancer.Membe
 	if prob != nil {
 		return prob
 	}
-	status := resp.Status
-	prob = c.relay(a, resp)
-	c.failOnStatus(b, m, status)
-	return prob
+	c.failOnStatus(b, m, resp.Status) // before the answer: the next request is elsewhere
+	return c.relay(a, resp)
 }
 
 // failOnStatus puts the member into error for a status in failonstatus.

@@ -23,6 +23,7 @@ import (
 	"clowder/parse/model"
 	"clowder/runtime/balancer"
 	"clowder/runtime/exchange"
+	"clowder/runtime/health"
 	"clowder/runtime/manager"
 	"clowder/runtime/upstream"
 )
@@ -37,6 +38,8 @@ type Options struct {
 	// NoFiles answers 404 for what would come from DocumentRoot: for setups whose
 	// access rules for files are not known here.
 	NoFiles bool
+	// Hold leaves the health checks to a call of Go, once.
+	Hold bool
 	// AccessLog opens what a CustomLog names; nil writes no access logs. The
 	// writer is closed by Close if it is an io.Closer, and written to by many
 	// goroutines, one line for each call.
@@ -58,6 +61,8 @@ type Proxy struct {
 	main    *server
 	vhosts  []*server
 	manager *manager.Manager
+	health  *health.Checker
+	kept    map[*balancer.Member]bool // what another proxy took over
 	started time.Time
 	logs    []io.Closer
 	files   authFiles
@@ -90,8 +95,17 @@ func New(f *model.FrontEnd, o Options) (*Proxy, error) {
 		p.vhosts = append(p.vhosts, s)
 	}
 	p.checkAuth()
+	if err := p.newHealth(); err != nil {
+		return nil, err
+	}
+	if !o.Hold {
+		p.Go()
+	}
 	return p, nil
 }
+
+// Go starts the health checks; New does it unless Options.Hold.
+func (p *Proxy) Go() { p.health.Start() }
 
 // at puts the place before an error.
 func at(span diag.Span, err error) error {
@@ -142,6 +156,7 @@ func (p *Proxy) Balancers() []*balancer.Balancer {
 
 // Close ends requests in progress and closes idle connections to backends.
 func (p *Proxy) Close() error {
+	p.health.Stop()
 	p.cancel()
 	var errs []error
 	for _, s := range append([]*server{p.main}, p.vhosts...) {
@@ -150,6 +165,9 @@ func (p *Proxy) Close() error {
 			ms = append(ms, b.Members()...)
 		}
 		for _, m := range ms {
+			if p.kept[m] {
+				continue
+			}
 			if pool, ok := m.Attached(func() any { return nil }).(*upstream.Pool); ok {
 				errs = append(errs, pool.Close())
 			}

@@ -135,6 +135,9 @@ func (t httpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Res
 	if !errors.As(err, &e) {
 		return nil, &problem{status: 502, phrase: proxyErr, reason: "Error reading from remote server", err: err}
 	}
+	if e.Reused && e.Phase == upstream.Wait && !e.Timeout {
+		pool.CloseIdle() // others of its age would fail one request each as well
+	}
 	return nil, a.httpProblem(e)
 }
 
