@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"clowder/parse/model"
+	"clowder/runtime/tlsconf"
 )
 
 // conf are the per-directory settings that count for one request.
@@ -28,6 +29,7 @@ type conf struct {
 	authName      string
 	rule          *rule // of the last Location that has one
 	realm         string
+	tls           *tlsconf.Section
 }
 
 type reverse struct{ from, to string }
@@ -39,13 +41,14 @@ type layer struct {
 	headers []*headerRule
 	env     []*envRule
 	rule    *rule
+	tls     *tlsconf.Section
 }
 
 // given reports whether a value was written or concluded, not just defaulted.
 func given[T model.Scalar](v model.Value[T]) bool { return v.Origin >= model.Inferred }
 
 func newLayer(s *model.Settings, path string) (*layer, error) {
-	l := &layer{s: s, path: path}
+	l := &layer{s: s, path: path, tls: tlsconf.SectionOf(s)}
 	for _, h := range s.Headers {
 		r, err := newHeaderRule(h)
 		if err != nil {
@@ -107,6 +110,9 @@ func (l *layer) over(c *conf) {
 	}
 	if l.rule != nil {
 		c.rule = l.rule
+	}
+	if l.tls != nil {
+		c.tls = l.tls.Over(c.tls)
 	}
 }
 

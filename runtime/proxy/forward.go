@@ -112,6 +112,9 @@ func (c *call) forward() *problem {
 	}
 	ctx, cancel := context.WithCancel(c.p.ctx)
 	defer cancel()
+	if q.Context != nil {
+		defer context.AfterFunc(q.Context, cancel)()
+	}
 	if scheme == "balancer" {
 		sticky := visible(c.url)
 		if q.HasQ && !c.literal {

@@ -150,6 +150,9 @@ func headerFormat(f string, x *exchange.Exchange, start time.Time) string {
 				break
 			}
 			v, ok := x.Env[f[i+1:i+j]]
+			if f[i+j+1] == 's' {
+				v, ok = tlsVar(x, f[i+1:i+j])
+			}
 			if !ok {
 				v = "(null)"
 			}

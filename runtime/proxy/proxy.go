@@ -24,6 +24,7 @@ import (
 	"clowder/runtime/balancer"
 	"clowder/runtime/exchange"
 	"clowder/runtime/manager"
+	"clowder/runtime/tlsconf"
 	"clowder/runtime/upstream"
 )
 
@@ -57,6 +58,7 @@ type Proxy struct {
 	log     *slog.Logger
 	main    *server
 	vhosts  []*server
+	tls     *tlsconf.Front // nil without TLS and HTTP/2
 	manager *manager.Manager
 	started time.Time
 	logs    []io.Closer
@@ -91,6 +93,9 @@ func New(f *model.FrontEnd, o Options) (*Proxy, error) {
 			return nil, err
 		}
 		p.vhosts = append(p.vhosts, s)
+	}
+	if err := p.compileTLS(); err != nil {
+		return nil, err
 	}
 	return p, nil
 }

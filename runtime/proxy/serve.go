@@ -40,7 +40,11 @@ func protocol(q *exchange.Request) string {
 func (p *Proxy) serve(x *exchange.Exchange, l Listen) {
 	c := &call{p: p, x: x, srv: p.virtualHost(x.Req, l), start: time.Now()}
 	c.conf = c.srv.base
-	if prob := c.run(); prob != nil {
+	prob := c.checkTLS(l)
+	if prob == nil {
+		prob = c.run()
+	}
+	if prob != nil {
 		c.problem(prob)
 	}
 	if len(c.srv.logs) > 0 {
@@ -77,6 +81,10 @@ func (c *call) run() *problem {
 		c.conf = c.srv.locate(path, c.url)
 	}
 	c.setEnv(true)
+	c.tlsEnv()
+	if prob := c.tlsAccess(); prob != nil {
+		return prob
+	}
 	if prob := c.authorize(); prob != nil {
 		return prob
 	}

@@ -10,6 +10,7 @@ import (
 	"clowder/parse/model"
 	"clowder/runtime/balancer"
 	"clowder/runtime/exchange"
+	"clowder/runtime/tlsconf"
 )
 
 // server is one virtual host, or the main server, with all it inherits.
@@ -37,6 +38,9 @@ type server struct {
 	trace     bool
 	maxFwd    int
 	logs      []*accessLog
+
+	tls        *tlsconf.Server // nil in a front end without TLS and HTTP/2
+	backendTLS *tlsconf.Backend
 }
 
 // pick returns the virtual host's value if it was given, else the main server's.
