@@ -42,9 +42,11 @@ func startFrontEnd(f *model.FrontEnd, noFiles bool, o Options) (*frontend, error
 			err = explainListen(err, l.Port, o.PortOffset)
 			return nil, errors.Join(err, fe.stop(context.Background()))
 		}
-		srv := front.New(front.Config{Handler: p.Handler(l), KeepAlive: true, ErrorPage: proxy.ErrorPage, ServerHeader: "clowder", Log: log})
+		srv := front.New(front.Config{Handler: p.Handler(l), KeepAlive: true, ErrorPage: proxy.ErrorPage, ServerHeader: "clowder", Log: log,
+			PlainPage: proxy.PlainPage, H2C: p.H2C(l)})
+		ln = secured(ln, p.Secure(l))
 		fe.servers = append(fe.servers, srv)
-		fe.addresses["http:"+strconv.Itoa(l.Port)] = ln.Addr().String()
+		fe.addresses[l.Protocol+":"+strconv.Itoa(l.Port)] = ln.Addr().String()
 		go func() {
 			if err := srv.Serve(ln); err != nil {
 				log.Debug("listener ended", "address", addr, "err", err)

@@ -3,9 +3,10 @@ package runtime
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"clowder/parse/model"
+	"clowder/runtime/tlsconf"
 )
 
 // ErrUnguarded ends the error of Start for a setup with access rules that the
@@ -20,11 +21,12 @@ func guards(s *model.Setup, c selection, unguarded bool) error {
 	}
 	var errs []error
 	for _, u := range s.Unmapped {
-		if u.Guard {
+		if u.Guard && !tlsDone(c, u) {
 			errs = append(errs, fmt.Errorf("%s: the access rules of %s are not enforced by clowder run", u.Span, u.What))
 		}
 	}
 	for _, f := range c.fronts {
+		errs = append(errs, tlsconf.Check(f)...)
 		for _, srv := range append([]*model.Server{f.Main}, f.VHosts...) {
 			errs = append(errs, serverGuards(f, srv)...)
 		}
@@ -35,17 +37,20 @@ func guards(s *model.Setup, c selection, unguarded bool) error {
 	return errors.Join(append(errs, ErrUnguarded)...)
 }
 
+// tlsDone reports whether the rule is one of mod_ssl in a section that is enforced,
+// or that tlsconf.Check refuses with a reason of its own.
+func tlsDone(c selection, u model.Unmapped) bool {
+	return slices.ContainsFunc(c.fronts, func(f *model.FrontEnd) bool { return tlsconf.Done(f, u.Span) })
+}
+
 // serverGuards lists what of one server protects and is not done by the balancer:
-// TLS, rewrite rules that refuse requests, and Redirect with a status that does so
+// rewrite rules that refuse requests, and Redirect with a status that does so
 // in a section. (Outside of sections ProxyPass comes before it.)
 func serverGuards(f *model.FrontEnd, srv *model.Server) []error {
 	if srv == nil {
 		return nil
 	}
 	var errs []error
-	if t := srv.TLS; t != nil && !strings.EqualFold(t.Engine.V, "off") && t.Engine.V != "" {
-		errs = append(errs, fmt.Errorf("%s: SSLEngine %s: clowder run does not serve TLS, the requests would come in the clear", t.Engine.Span, t.Engine.V))
-	}
 	for _, r := range activeRules(f, srv) {
 		if r.HasFlag("F", "forbidden") || r.HasFlag("G", "gone") {
 			errs = append(errs, fmt.Errorf("%s: this RewriteRule refuses requests and is not carried out by clowder run", r.At))

@@ -36,6 +36,7 @@ func (c *runCmd) Run(a *app) error {
 	if c.PortOffset < 0 || c.PortOffset > 65534 {
 		return usage("--port-offset %d: want 0 to 65534", c.PortOffset)
 	}
+	c.whole = true // directives without a field count here, too: SSLRequireSSL, Protocols
 	r, err := c.load(a.ctx)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"clowder/parse/model"
+	"clowder/runtime/balancer"
 	"clowder/runtime/tlsconf"
 )
 
@@ -129,7 +130,8 @@ func (l *layer) reverse(list []reverse, add []*model.Reverse) []reverse {
 		if from == "" {
 			from = l.path
 		}
-		list = append(list, reverse{from, r.To.V})
+		_, to := balancer.SplitSocket(r.To.V)
+		list = append(list, reverse{from, to})
 	}
 	return list
 }

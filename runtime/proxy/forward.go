@@ -128,7 +128,7 @@ func (c *call) forward() *problem {
 	if _, port := hostPort(authority, 80); port < 0 {
 		return &problem{status: 400}
 	}
-	a := &attempt{c: c, target: target, member: c.srv.workerFor(c.url), timeout: c.srv.timeout}
+	a := &attempt{c: c, target: target, member: c.srv.workerFor(c.url, c.socket()), timeout: c.srv.timeout}
 	a.scheme, a.authority = scheme, authority
 	if a.member == nil {
 		a.fresh = true
@@ -139,7 +139,9 @@ func (c *call) forward() *problem {
 			a.timeout = t.V
 		}
 	}
-	_, a.authority, _, _ = splitTarget(c.p.shift(scheme + "://" + authority))
+	if a.socket() == "" {
+		_, a.authority, _, _ = splitTarget(c.p.shift(scheme + "://" + authority))
+	}
 	resp, prob := a.run(ctx)
 	if prob != nil {
 		return prob

@@ -25,7 +25,6 @@ import (
 	"clowder/runtime/exchange"
 	"clowder/runtime/manager"
 	"clowder/runtime/tlsconf"
-	"clowder/runtime/upstream"
 )
 
 // Options are what is not part of the configuration. The zero value is ready for use.
@@ -172,7 +171,7 @@ func (p *Proxy) Close() error {
 			ms = append(ms, b.Members()...)
 		}
 		for _, m := range ms {
-			if pool, ok := m.Attached(func() any { return nil }).(*upstream.Pool); ok {
+			if pool, ok := m.Attached(func() any { return nil }).(io.Closer); ok {
 				errs = append(errs, pool.Close())
 			}
 		}

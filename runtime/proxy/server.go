@@ -233,7 +233,7 @@ func (s *server) ensureWorker(r *rule, o balancer.Options) error {
 		return nil
 	}
 	scheme, authority, path, ok := splitTarget(r.target)
-	if !ok || strings.Contains(authority, "$") || s.workerFor(r.target) != nil {
+	if !ok || strings.Contains(authority, "$") || s.workerFor(r.target, r.socket) != nil {
 		return nil
 	}
 	m := &model.Member{}
@@ -241,6 +241,9 @@ func (s *server) ensureWorker(r *rule, o balancer.Options) error {
 	if i := strings.IndexByte(m.URL.V, '$'); i >= 0 && r.re != nil {
 		m.URL.V = m.URL.V[:i]
 		m.DisableReuse.V = true
+	}
+	if r.socket != "" {
+		m.URL.V = "unix:" + r.socket + "|" + m.URL.V
 	}
 	w, err := balancer.NewWorker(m, o)
 	if err == nil {
@@ -250,8 +253,8 @@ func (s *server) ensureWorker(r *rule, o balancer.Options) error {
 }
 
 // workerFor returns the plain worker with the longest name that begins the URL
-// and covers its host and port, or nil.
-func (s *server) workerFor(url string) *balancer.Member {
+// and covers its host and port, or nil. socket is that of a unix: mapping.
+func (s *server) workerFor(url, socket string) *balancer.Member {
 	scheme, authority, path, ok := splitTarget(url)
 	if !ok {
 		return nil
@@ -259,11 +262,12 @@ func (s *server) workerFor(url string) *balancer.Member {
 	u := scheme + "://" + authority + path
 	var best *balancer.Member
 	for _, w := range s.workers {
-		rest, ok := strings.CutPrefix(u, w.Name)
-		if !ok || best != nil && len(w.Name) < len(best.Name) {
+		name := w.MatchName()
+		rest, ok := strings.CutPrefix(u, name)
+		if !ok || w.Socket != socket || best != nil && len(name) < len(best.MatchName()) {
 			continue
 		}
-		if len(w.Name) < len(scheme)+3+len(authority) || rest != "" && len(w.Name) == len(scheme)+3+len(authority) && rest[0] != '/' {
+		if len(name) < len(scheme)+3+len(authority) || rest != "" && len(name) == len(scheme)+3+len(authority) && rest[0] != '/' {
 			continue
 		}
 		best = w

@@ -53,14 +53,16 @@ func (p *Proxy) Secure(l Listen) func(net.Conn) net.Conn {
 // H2C reports whether a plain connection accepted on l may speak HTTP/2 at once
 // (Protocols h2c in the virtual host of its address).
 func (p *Proxy) H2C(l Listen) func(net.Conn) bool {
+	if !p.anyH2C() {
+		return nil
+	}
 	return func(nc net.Conn) bool {
 		s := p.handshakeServer(localAddr(nc), "", l)
 		return s.tls != nil && s.tls.H2C
 	}
 }
 
-// HTTP2 reports whether any virtual host speaks HTTP/2.
-func (p *Proxy) HTTP2() (h2c bool) {
+func (p *Proxy) anyH2C() (h2c bool) {
 	if p.tls != nil {
 		for _, s := range p.tls.Servers {
 			h2c = h2c || s.H2C
