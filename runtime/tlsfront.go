@@ -14,10 +14,10 @@ func secured(ln net.Listener, secure func(net.Conn) net.Conn) net.Listener {
 	if secure == nil {
 		return ln
 	}
-	return securedListener{ln, secure}
+	return &securedListener{ln, secure}
 }
 
-func (l securedListener) Accept() (net.Conn, error) {
+func (l *securedListener) Accept() (net.Conn, error) {
 	nc, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
