@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -210,6 +211,7 @@ func tlsBackend(t *testing.T, cfg *tls.Config, h2 bool) string {
 		fmt.Fprintf(w, "%s %s %s sni %s host %s peer %s", r.Method, r.URL, r.Proto, sni, strings.Split(r.Host, ":")[0], peer)
 	}))
 	srv.EnableHTTP2 = h2
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	if cfg == nil {
 		var p http.Protocols
 		p.SetHTTP1(true)
@@ -220,7 +222,6 @@ func tlsBackend(t *testing.T, cfg *tls.Config, h2 bool) string {
 		srv.TLS = cfg
 		srv.StartTLS()
 	}
-	srv.Config.ErrorLog = nil
 	t.Cleanup(srv.Close)
 	_, port, _ := net.SplitHostPort(srv.Listener.Addr().String())
 	return port

@@ -54,10 +54,8 @@ func (p *Proxy) socketPath(name string) string {
 	return filepath.Join(dir, name)
 }
 
-// proxyEngine reports whether members behind TLS may be used (SSLProxyEngine).
-func (s *server) proxyEngine() bool { return s.backendTLS != nil && s.backendTLS.Engine }
-
-// noProxyEngine is the answer for one without it (ap_proxy_connection_create).
+// noProxyEngine is the answer for a member behind TLS without SSLProxyEngine; the
+// connection is made before (ap_proxy_connection_create).
 func (c *call) noProxyEngine(a *attempt) *problem {
 	return &problem{status: 500, err: errors.New("AH00961: failed to enable ssl support for " + a.authority + ": SSLProxyEngine is not on")}
 }

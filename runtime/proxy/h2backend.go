@@ -25,6 +25,9 @@ import (
 // tlsFor makes the settings for connections to a host; alpn "" asks for none.
 func tlsFor(b *tlsconf.Backend, alpn string) func(string) *tls.Config {
 	return func(host string) *tls.Config {
+		if b == nil || !b.Engine {
+			return nil
+		}
 		if alpn == "" {
 			return b.Config(host)
 		}
@@ -96,11 +99,16 @@ func (t h2Transport) client(a *attempt) *h2Client {
 			return tr
 		}
 		tr.Protocols.SetHTTP2(true)
-		cfg := b.Config(host, "h2")
+		settings := tlsFor(b, "h2")
 		tr.DialTLSContext = func(ctx context.Context, n, a string) (net.Conn, error) {
 			nc, err := connect(ctx, n, a)
 			if err != nil {
 				return nil, err
+			}
+			cfg := settings(host)
+			if cfg == nil {
+				nc.Close()
+				return nil, &upstream.Error{Phase: upstream.TLS, Err: upstream.ErrNoTLS}
 			}
 			c := tls.Client(nc, cfg)
 			if err := c.HandshakeContext(ctx); err != nil {
@@ -116,9 +124,6 @@ func (t h2Transport) client(a *attempt) *h2Client {
 
 func (t h2Transport) roundTrip(ctx context.Context, a *attempt) (*exchange.Response, *problem) {
 	c := a.c
-	if t.secure && !c.srv.proxyEngine() {
-		return nil, c.noProxyEngine(a)
-	}
 	host := ""
 	if t.secure {
 		host = a.tlsHost()
@@ -181,7 +186,7 @@ func (b *h2Body) Close() error {
 // the connection.
 func (c *call) h2Request(ctx context.Context, a *attempt, secure bool) (*http.Request, int64, *problem) {
 	q := c.x.Req
-	u := &url.URL{Scheme: "http", Host: a.authority, Opaque: "//" + a.authority + a.target}
+	u := &url.URL{Scheme: "http", Host: a.authority}
 	if secure {
 		u.Scheme = "https"
 	}
@@ -189,7 +194,7 @@ func (c *call) h2Request(ctx context.Context, a *attempt, secure bool) (*http.Re
 		u.Host = a.authority + ":" + strconv.Itoa(balancer.DefaultPort(a.scheme))
 	}
 	path, query, has := strings.Cut(a.target, "?")
-	u.Opaque, u.RawQuery, u.ForceQuery = "//"+u.Host+path, query, has && query == ""
+	u.Opaque, u.RawQuery, u.ForceQuery = path, query, has && query == ""
 	req := &http.Request{Method: q.Method, URL: u, Header: http.Header{}, Proto: "HTTP/2.0", ProtoMajor: 2}
 	for _, f := range c.requestHeader(a, false, "", false) {
 		switch strings.ToLower(f.Name) {
@@ -200,6 +205,9 @@ func (c *call) h2Request(ctx context.Context, a *attempt, secure bool) (*http.Re
 			name := textproto.CanonicalMIMEHeaderKey(f.Name)
 			req.Header[name] = append(req.Header[name], f.Value)
 		}
+	}
+	if strings.HasPrefix(path, "//") {
+		u.Opaque = "//" + req.Host + path // or net/http would take it for an authority
 	}
 	if _, ok := req.Header["User-Agent"]; !ok {
 		req.Header["User-Agent"] = nil // net/http would name itself
@@ -237,8 +245,10 @@ func (a *attempt) h2Problem(err error, late bool) *problem {
 	switch {
 	case late:
 		return &problem{status: 504, err: errH2Timeout}
+	case errors.Is(err, upstream.ErrNoTLS):
+		return a.c.noProxyEngine(a)
 	case errors.As(err, &e) && e.Phase == upstream.TLS:
-		return &problem{status: 500, phrase: proxyErr, reason: "Error during SSL Handshake with remote server", err: err}
+		return &problem{status: 503, err: err} // httpd's h2 session ends before anything was sent
 	case errors.As(err, &dns):
 		return a.connectProblem(&upstream.Error{Phase: upstream.Resolve, Err: err})
 	case errors.As(err, &op) && op.Op == "dial":

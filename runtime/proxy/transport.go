@@ -87,9 +87,6 @@ type httpTransport struct{ secure, upgrade bool }
 
 func (t httpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Response, *problem) {
 	c := a.c
-	if t.secure && !c.srv.proxyEngine() {
-		return nil, c.noProxyEngine(a)
-	}
 	q := c.x.Req
 	_, old := c.x.Env["force-proxy-request-1.0"]
 	_, noKeep := c.x.Env["proxy-nokeepalive"]
@@ -155,6 +152,9 @@ func (a *attempt) httpProblem(e *upstream.Error) *problem {
 	case upstream.Resolve, upstream.Connect, upstream.Acquire:
 		return a.connectProblem(e)
 	case upstream.TLS:
+		if errors.Is(e, upstream.ErrNoTLS) {
+			return c.noProxyEngine(a)
+		}
 		return &problem{status: 500, phrase: proxyErr, reason: "Error during SSL Handshake with remote server", err: e}
 	case upstream.Send:
 		if e.Timeout {

@@ -74,8 +74,8 @@ type PoolConfig struct {
 	DisableReuse   bool          // a new connection for every request
 
 	TLS *tls.Config // for TLS; ServerName must be set or verification be off
-	// TLSFor makes the settings for a host; connections are used again for the same
-	// host only. It goes before TLS.
+	// TLSFor makes the settings for a host; connections are used again for the
+	// same host only. It goes before TLS; nil from it is the error ErrNoTLS.
 	TLSFor func(host string) *tls.Config
 	// Wrap replaces a new connection, below TLS. What it makes should have a
 	// method NetConn() net.Conn, as *tls.Conn has, so that testing it is cheap.

@@ -3,8 +3,12 @@ package upstream
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 )
+
+// ErrNoTLS is the cause when [PoolConfig.TLSFor] has no settings for the host.
+var ErrNoTLS = errors.New("no settings for TLS")
 
 // handshakeError marks what went wrong after the connection stood.
 type handshakeError struct{ err error }
@@ -17,7 +21,10 @@ func (e *handshakeError) Unwrap() error { return e.err }
 func (p *Pool) secure(ctx context.Context, nc net.Conn, host string) (net.Conn, error) {
 	cfg := p.cfg.TLS
 	if p.cfg.TLSFor != nil {
-		cfg = p.cfg.TLSFor(host)
+		if cfg = p.cfg.TLSFor(host); cfg == nil {
+			nc.Close()
+			return nil, &handshakeError{ErrNoTLS}
+		}
 	}
 	if cfg == nil {
 		return nc, nil
