@@ -142,6 +142,17 @@ func (h *h2Server) shutdown(ctx context.Context) {
 	}
 }
 
+// close ends every connection.
+func (h *h2Server) close() {
+	h.mu.Lock()
+	srv := h.srv
+	h.mu.Unlock()
+	if srv != nil {
+		srv.Close()
+		h.in.Close()
+	}
+}
+
 // preface looks for the preface of HTTP/2 with prior knowledge and, when it is
 // there, serves the connection to its end.
 func (c *conn) preface(w *work) bool {

@@ -263,6 +263,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // Close closes listeners and all connections at once.
 func (s *Server) Close() error {
 	s.beginClose()
+	s.h2.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
