@@ -71,23 +71,23 @@ type suite struct {
 
 // suites leaves out RC4 and 3DES, which OpenSSL 3 has no more in its usual builds.
 var suites = []suite{
-	{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, "ECDHE-ECDSA-AES256-GCM-SHA384", 256, ecdhe + withECDSA + "AES256 AES AESGCM SHA384 TLSv1.2"},
-	{tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, "ECDHE-RSA-AES256-GCM-SHA384", 256, ecdhe + withRSA + "AES256 AES AESGCM SHA384 TLSv1.2"},
-	{tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-ECDSA-CHACHA20-POLY1305", 256, ecdhe + withECDSA + "CHACHA20 SHA256 TLSv1.2"},
-	{tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-RSA-CHACHA20-POLY1305", 256, ecdhe + withRSA + "CHACHA20 SHA256 TLSv1.2"},
-	{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "ECDHE-ECDSA-AES128-GCM-SHA256", 128, ecdhe + withECDSA + "AES128 AES AESGCM SHA256 TLSv1.2"},
-	{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "ECDHE-RSA-AES128-GCM-SHA256", 128, ecdhe + withRSA + "AES128 AES AESGCM SHA256 TLSv1.2"},
+	{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, "ECDHE-ECDSA-AES256-GCM-SHA384", 256, ecdhe + withECDSA + "AES256 AES AESGCM TLSv1.2"},
+	{tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, "ECDHE-RSA-AES256-GCM-SHA384", 256, ecdhe + withRSA + "AES256 AES AESGCM TLSv1.2"},
+	{tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-ECDSA-CHACHA20-POLY1305", 256, ecdhe + withECDSA + "CHACHA20 TLSv1.2"},
+	{tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, "ECDHE-RSA-CHACHA20-POLY1305", 256, ecdhe + withRSA + "CHACHA20 TLSv1.2"},
+	{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, "ECDHE-ECDSA-AES128-GCM-SHA256", 128, ecdhe + withECDSA + "AES128 AES AESGCM TLSv1.2"},
+	{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, "ECDHE-RSA-AES128-GCM-SHA256", 128, ecdhe + withRSA + "AES128 AES AESGCM TLSv1.2"},
 	{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256, "ECDHE-ECDSA-AES128-SHA256", 128, ecdhe + withECDSA + "AES128 AES SHA256 TLSv1.2"},
 	{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256, "ECDHE-RSA-AES128-SHA256", 128, ecdhe + withRSA + "AES128 AES SHA256 TLSv1.2"},
-	{tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, "ECDHE-ECDSA-AES256-SHA", 256, ecdhe + withECDSA + "AES256 AES " + sha1},
-	{tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, "ECDHE-RSA-AES256-SHA", 256, ecdhe + withRSA + "AES256 AES " + sha1},
-	{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, "ECDHE-ECDSA-AES128-SHA", 128, ecdhe + withECDSA + "AES128 AES " + sha1},
-	{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, "ECDHE-RSA-AES128-SHA", 128, ecdhe + withRSA + "AES128 AES " + sha1},
-	{tls.TLS_RSA_WITH_AES_256_GCM_SHA384, "AES256-GCM-SHA384", 256, krsa + withRSA + "AES256 AES AESGCM SHA384 TLSv1.2"},
-	{tls.TLS_RSA_WITH_AES_128_GCM_SHA256, "AES128-GCM-SHA256", 128, krsa + withRSA + "AES128 AES AESGCM SHA256 TLSv1.2"},
+	{tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, "ECDHE-ECDSA-AES256-SHA", 256, ecdhe + withECDSA + "AES256 AES " + sha1 + " TLSv1 TLSv1.0"},
+	{tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, "ECDHE-RSA-AES256-SHA", 256, ecdhe + withRSA + "AES256 AES " + sha1 + " TLSv1 TLSv1.0"},
+	{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, "ECDHE-ECDSA-AES128-SHA", 128, ecdhe + withECDSA + "AES128 AES " + sha1 + " TLSv1 TLSv1.0"},
+	{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, "ECDHE-RSA-AES128-SHA", 128, ecdhe + withRSA + "AES128 AES " + sha1 + " TLSv1 TLSv1.0"},
+	{tls.TLS_RSA_WITH_AES_256_GCM_SHA384, "AES256-GCM-SHA384", 256, krsa + withRSA + "AES256 AES AESGCM TLSv1.2"},
+	{tls.TLS_RSA_WITH_AES_128_GCM_SHA256, "AES128-GCM-SHA256", 128, krsa + withRSA + "AES128 AES AESGCM TLSv1.2"},
 	{tls.TLS_RSA_WITH_AES_128_CBC_SHA256, "AES128-SHA256", 128, krsa + withRSA + "AES128 AES SHA256 TLSv1.2"},
-	{tls.TLS_RSA_WITH_AES_256_CBC_SHA, "AES256-SHA", 256, krsa + withRSA + "AES256 AES " + sha1},
-	{tls.TLS_RSA_WITH_AES_128_CBC_SHA, "AES128-SHA", 128, krsa + withRSA + "AES128 AES " + sha1},
+	{tls.TLS_RSA_WITH_AES_256_CBC_SHA, "AES256-SHA", 256, krsa + withRSA + "AES256 AES " + sha1 + " SSLv3"},
+	{tls.TLS_RSA_WITH_AES_128_CBC_SHA, "AES128-SHA", 128, krsa + withRSA + "AES128 AES " + sha1 + " SSLv3"},
 }
 
 const (
@@ -95,7 +95,7 @@ const (
 	krsa      = "RSA kRSA ALL DEFAULT HIGH "
 	withECDSA = "aECDSA ECDSA "
 	withRSA   = "aRSA "
-	sha1      = "SHA SHA1 SSLv3 TLSv1 TLSv1.0"
+	sha1      = "SHA SHA1"
 )
 
 // tls13 are the suites of TLS 1.3; crypto/tls always offers all of them.
@@ -144,7 +144,7 @@ func cipherSuites(text string) (ids []uint16, unknown string) {
 		dead
 	)
 	state := make([]int, len(suites))
-	terms := strings.FieldsFunc(text, func(r rune) bool { return r == ':' || r == ',' || r == ' ' || r == ';' })
+	terms := strings.FieldsFunc(strings.ReplaceAll(text, "@", ":@"), func(r rune) bool { return r == ':' || r == ',' || r == ' ' || r == ';' })
 	for _, term := range terms {
 		op := byte('=')
 		if strings.IndexByte("!-+", term[0]) >= 0 {

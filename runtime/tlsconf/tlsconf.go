@@ -281,7 +281,8 @@ func (b *builder) server(v *model.Server) {
 		return
 	}
 	b.out.Proxies[v] = b.backend(t, v)
-	s.Engine = strings.EqualFold(t.Engine.V, "on") || !t.Engine.IsSet() && b.httpsOnly(v)
+	certs, keys := b.certFiles(v)
+	s.Engine = strings.EqualFold(t.Engine.V, "on") || !t.Engine.IsSet() && b.httpsOnly(v, certs)
 	s.Verify, s.Depth = verifyOf(t.VerifyClient.V), 1
 	if t.VerifyDepth.IsSet() {
 		s.Depth = t.VerifyDepth.V
@@ -290,7 +291,6 @@ func (b *builder) server(v *model.Server) {
 	if d := b.lookup("SSLStrictSNIVHostCheck", v); d != nil {
 		s.Strict = strings.EqualFold(d.Arg(0), "on")
 	}
-	certs, keys := b.certFiles(v)
 	b.keys(s, t, v, certs, keys)
 	if s.Engine {
 		b.handshake(s, t, v, eff, certs, keys)
@@ -322,23 +322,24 @@ func (b *builder) keys(s *Server, t *model.TLS, v *model.Server, certs, keys []f
 	s.key = strings.Join(all, "\x00")
 }
 
-// httpsOnly reports whether a server without SSLEngine is one of a port that
-// Listen gives to https (ssl_init_Module with ap_get_server_protocol).
-func (b *builder) httpsOnly(v *model.Server) bool {
-	https := func(port string) bool {
-		for _, l := range b.f.Listens {
-			if fmt.Sprint(l.Port.V) == port {
-				return strings.EqualFold(l.Protocol.V, "https") || l.Protocol.V == "" && l.Port.V == 443
-			}
-		}
+// httpsOnly reports whether a server without SSLEngine is one of an address that
+// Listen gives to https: the very address must stand in both, and a certificate be
+// there (ssl_init_Module with ap_get_server_protocol; seen in httpd 2.4.71).
+func (b *builder) httpsOnly(v *model.Server, certs []file) bool {
+	if len(certs) == 0 {
 		return false
 	}
-	if len(v.Addresses) == 0 {
-		return len(b.f.Listens) > 0 && https(fmt.Sprint(b.f.Listens[0].Port.V))
-	}
 	for _, a := range v.Addresses {
-		if i := strings.LastIndexByte(a.V, ':'); i >= 0 && https(a.V[i+1:]) {
-			return true
+		i := strings.LastIndexByte(a.V, ':')
+		if i < 0 {
+			continue
+		}
+		host := strings.Trim(strings.TrimPrefix(a.V[:i], "*"), "[]")
+		for _, l := range b.f.Listens {
+			https := strings.EqualFold(l.Protocol.V, "https") || l.Protocol.V == "" && l.Port.V == 443
+			if https && fmt.Sprint(l.Port.V) == a.V[i+1:] && strings.TrimPrefix(l.Address.V, "*") == host {
+				return true
+			}
 		}
 	}
 	return false
