@@ -40,7 +40,7 @@ func (p *Proxy) Secure(l Listen) func(net.Conn) net.Conn {
 		if s.tls == nil || !s.tls.Engine {
 			s = p.handshakeServer(local, "", l)
 		}
-		return s.tls.Config(hello), nil
+		return s.tls.Config(), nil
 	}}
 	return func(nc net.Conn) net.Conn {
 		if s := p.handshakeServer(localAddr(nc), "", l); s.tls != nil && s.tls.Engine {

@@ -203,7 +203,8 @@ func phraseIf(b bool) string {
 // wantsUpgrade returns the protocol to ask the backend for, "" for none.
 func (t httpTransport) wantsUpgrade(a *attempt) string {
 	u := a.c.x.Req.Header.Get("Upgrade")
-	if u == "" || a.c.x.Req.Major > 1 {
+	if u == "" || a.c.x.Req.Major > 1 || strings.EqualFold(u, "h2c") {
+		// Behind an upgrade to HTTP/2 nobody would look at the requests any more.
 		return ""
 	}
 	allowed := ""

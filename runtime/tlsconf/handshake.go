@@ -44,9 +44,8 @@ func (b *builder) handshake(s *Server, t *model.TLS, v, eff *model.Server, certs
 	if c.MinVersion == 0 {
 		return // reported
 	}
-	s.without = c
-	s.with = c.Clone()
-	s.with.NextProtos = s.protos
+	c.NextProtos = s.protos
+	s.config = c
 }
 
 // byClient chooses a certificate by what the client can check, whatever name it

@@ -57,8 +57,7 @@ type Server struct {
 	key     string // what two servers must have in common: see Compatible
 	authKey string
 	leaf    *x509.Certificate // of the first certificate
-	with    *tls.Config       // answers ALPN
-	without *tls.Config
+	config  *tls.Config
 	protos  []string // of ALPN, best first
 }
 
@@ -67,18 +66,9 @@ type Options struct {
 	StdEnvVars, ExportCertData, StrictRequire, LegacyDN bool
 }
 
-// Config returns the settings of a handshake with that client. It never answers
-// ALPN with a failure, as crypto/tls would for a client that offers unknown names only.
-func (s *Server) Config(hello *tls.ClientHelloInfo) *tls.Config {
-	for _, p := range hello.SupportedProtos {
-		for _, own := range s.protos {
-			if p == own {
-				return s.with
-			}
-		}
-	}
-	return s.without
-}
+// Config returns the settings of a handshake. A client whose ALPN names no protocol
+// of the server gets no connection, as from httpd.
+func (s *Server) Config() *tls.Config { return s.config }
 
 // Policy is SSLVHostSNIPolicy of httpd 2.4.66 and later: what the virtual hosts of
 // the handshake and of the request must have in common.

@@ -239,7 +239,7 @@ func TestAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := out.Servers[f.VHosts[0]].Config(&tls.ClientHelloInfo{}).Certificates[0].Leaf
+		got := out.Servers[f.VHosts[0]].Config().Certificates[0].Leaf
 		if !got.Equal(pair.Leaf) {
 			t.Error("the certificate is an older one")
 		}
