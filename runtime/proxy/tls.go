@@ -109,6 +109,11 @@ func (c *call) checkTLS(l Listen) *problem {
 		c.p.log.Error("AH02032: the handshake was made for another virtual host with other TLS settings", "sni", cs.ServerName, "host", q.Host)
 		return &problem{status: 421}
 	}
+	// SSLVHostSNIPolicy allowed it, but what the host asks of clients still counts.
+	if s != nil && hs.tls != nil && c.srv != hs && !s.Asked(hs.tls) {
+		c.p.log.Error("access failed: the client was not asked for the certificate of this virtual host", "sni", cs.ServerName, "host", q.Host)
+		return &problem{status: 403}
+	}
 	return nil
 }
 

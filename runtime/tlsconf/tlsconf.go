@@ -98,6 +98,10 @@ func (p Policy) Compatible(a, b *Server) bool {
 	return a.key == b.key
 }
 
+// Asked reports whether a handshake made for another server asked the client for
+// what this one wants to know of it: the certificate cannot be asked for later.
+func (s *Server) Asked(handshake *Server) bool { return s.Verify <= handshake.Verify }
+
 // Front are the TLS settings of a whole front end.
 type Front struct {
 	Policy  Policy
@@ -300,9 +304,9 @@ func (b *builder) keys(s *Server, t *model.TLS, v *model.Server, certs, keys []f
 	if t.VerifyDepth.IsSet() {
 		depth = fmt.Sprint(t.VerifyDepth.V)
 	}
-	auth := []string{fmt.Sprint(s.Verify), depth, t.CAFile.V, t.CAPath.V, t.CARevocation.V, dir("SSLCARevocationCheck"), dir("SSLCARevocationPath")}
+	auth := []string{fmt.Sprint(s.Engine), fmt.Sprint(s.Verify), depth, t.CAFile.V, t.CAPath.V, t.CARevocation.V, dir("SSLCARevocationCheck"), dir("SSLCARevocationPath")}
 	s.authKey = strings.Join(auth, "\x00")
-	all := append(auth, fmt.Sprint(s.Engine), strings.ToLower(t.Protocol.V), t.CipherSuite.V, b.tls13Ciphers(v), dir("SSLCADNRequestFile"), dir("SSLCADNRequestPath"))
+	all := append(auth, strings.ToLower(t.Protocol.V), t.CipherSuite.V, b.tls13Ciphers(v), dir("SSLCADNRequestFile"), dir("SSLCADNRequestPath"))
 	for _, list := range [][]file{certs, keys} {
 		all = append(all, "|")
 		for _, f := range list {
