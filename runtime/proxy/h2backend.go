@@ -57,6 +57,7 @@ func (h *h2Client) host(name string) *http.Transport {
 				delete(h.hosts, k)
 			}
 		}
+		name = strings.Clone(name) // it may lie in the buffer of the request
 		t = h.make(name)
 		h.hosts[name] = t
 	}
@@ -140,9 +141,7 @@ func (t h2Transport) roundTrip(ctx context.Context, a *attempt) (*exchange.Respo
 	}
 	// The request lives until its answer was read: ending it takes the wait with it.
 	wait, cancel := context.WithCancelCause(req.Context())
-	timer := time.AfterFunc(a.timeout, func() { cancel(errH2Timeout) })
-	resp, err := client.host(host).RoundTrip(req.WithContext(wait))
-	timer.Stop()
+	resp, err := a.h2Exchange(client.host(host), req.WithContext(wait), cancel)
 	if a.member != nil {
 		a.member.Count(sent, 0)
 	}
@@ -159,6 +158,59 @@ func (t h2Transport) roundTrip(ctx context.Context, a *attempt) (*exchange.Respo
 		}
 	}
 	return out, nil
+}
+
+// h2Exchange sends the request and returns the head of the answer. The body is read
+// here, in the handler's goroutine, as the front wants it, to its end or until the
+// backend takes no more.
+func (a *attempt) h2Exchange(tr *http.Transport, req *http.Request, cancel context.CancelCauseFunc) (*http.Response, error) {
+	body := a.c.body.reader()
+	if body == nil {
+		timer := time.AfterFunc(a.timeout, func() { cancel(errH2Timeout) })
+		defer timer.Stop()
+		return tr.RoundTrip(req)
+	}
+	pr, pw := io.Pipe()
+	req.Body, req.ContentLength = pr, a.c.body.length
+	type result struct {
+		resp *http.Response
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		resp, err := tr.RoundTrip(req)
+		if err != nil {
+			pr.CloseWithError(err)
+		}
+		done <- result{resp, err}
+	}()
+	from := &clientBody{r: body}
+	io.Copy(pw, from)
+	pw.CloseWithError(from.err)
+	timer := time.AfterFunc(a.timeout, func() { cancel(errH2Timeout) })
+	defer timer.Stop()
+	r := <-done
+	if from.err != nil {
+		if r.resp != nil {
+			r.resp.Body.Close()
+		}
+		return nil, &upstream.Error{Phase: upstream.Body, Err: from.err}
+	}
+	return r.resp, r.err
+}
+
+// clientBody keeps the error of the client's side.
+type clientBody struct {
+	r   io.Reader
+	err error
+}
+
+func (b *clientBody) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if err != nil && err != io.EOF {
+		b.err = err
+	}
+	return n, err
 }
 
 var errH2Timeout = errors.New("no answer in time")
@@ -183,27 +235,28 @@ func (b *h2Body) Close() error {
 }
 
 // h2Request makes the request, its header as for HTTP/1.1 without what belongs to
-// the connection.
+// the connection. Nothing of it lies in a buffer of the front: net/http's client
+// may look at it for longer than the handler runs.
 func (c *call) h2Request(ctx context.Context, a *attempt, secure bool) (*http.Request, int64, *problem) {
 	q := c.x.Req
-	u := &url.URL{Scheme: "http", Host: a.authority}
+	u := &url.URL{Scheme: "http", Host: strings.Clone(a.authority)}
 	if secure {
 		u.Scheme = "https"
 	}
 	if _, port := hostPort(a.authority, 0); port == 0 {
-		u.Host = a.authority + ":" + strconv.Itoa(balancer.DefaultPort(a.scheme))
+		u.Host = strings.Clone(a.authority) + ":" + strconv.Itoa(balancer.DefaultPort(a.scheme))
 	}
-	path, query, has := strings.Cut(a.target, "?")
+	path, query, has := strings.Cut(strings.Clone(a.target), "?")
 	u.Opaque, u.RawQuery, u.ForceQuery = path, query, has && query == ""
-	req := &http.Request{Method: q.Method, URL: u, Header: http.Header{}, Proto: "HTTP/2.0", ProtoMajor: 2}
+	req := &http.Request{Method: strings.Clone(q.Method), URL: u, Header: http.Header{}, Proto: "HTTP/2.0", ProtoMajor: 2}
 	for _, f := range c.requestHeader(a, false, "", false) {
 		switch strings.ToLower(f.Name) {
 		case "host":
-			req.Host = f.Value
+			req.Host = strings.Clone(f.Value)
 		case "connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "proxy-connection", "te":
 		default:
-			name := textproto.CanonicalMIMEHeaderKey(f.Name)
-			req.Header[name] = append(req.Header[name], f.Value)
+			name := textproto.CanonicalMIMEHeaderKey(strings.Clone(f.Name))
+			req.Header[name] = append(req.Header[name], strings.Clone(f.Value))
 		}
 	}
 	if strings.HasPrefix(path, "//") {
@@ -213,9 +266,6 @@ func (c *call) h2Request(ctx context.Context, a *attempt, secure bool) (*http.Re
 		req.Header["User-Agent"] = nil // net/http would name itself
 	}
 	sent := int64(len(q.Method)+len(a.target)) + max(c.body.length, 0)
-	if body := c.body.reader(); body != nil {
-		req.Body, req.ContentLength = io.NopCloser(body), c.body.length
-	}
 	trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
 		var eh exchange.Header
 		for _, name := range sortedNames(h) {
@@ -245,6 +295,8 @@ func (a *attempt) h2Problem(err error, late bool) *problem {
 	switch {
 	case late:
 		return &problem{status: 504, err: errH2Timeout}
+	case errors.As(err, &e) && e.Phase == upstream.Body:
+		return &problem{status: 400, err: err}
 	case errors.Is(err, upstream.ErrNoTLS):
 		return a.c.noProxyEngine(a)
 	case errors.As(err, &e) && e.Phase == upstream.TLS:

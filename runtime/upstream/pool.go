@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"strings"
 	"sync"
 	"time"
 )
@@ -314,6 +315,7 @@ func (p *Pool) freeSlot() {
 
 // dial connects in a slot that is already counted.
 func (p *Pool) dial(ctx context.Context, host string) (*PooledConn, error) {
+	host = strings.Clone(host) // it may lie in the buffer of a request
 	dctx, cancel := context.WithTimeout(ctx, p.cfg.ConnectTimeout)
 	defer cancel()
 	nc, err := p.connect(dctx, host)
