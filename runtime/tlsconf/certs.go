@@ -50,7 +50,7 @@ func (b *builder) certFiles(v *model.Server) (certs, keys []file) {
 			}
 		}
 		for _, d := range extras(name, s) {
-			out = append(out, file{d.Arg(0), d.At})
+			out = append(out, file{d.Arg(0), where(d)})
 		}
 		return out
 	}

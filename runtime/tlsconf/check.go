@@ -97,7 +97,7 @@ func (k *checker) server(v *model.Server) {
 func (k *checker) directive(v *model.Server, d *model.Directive) {
 	name := strings.ToLower(d.Name.V)
 	if why := refused[name]; why != "" && !strings.EqualFold(d.Arg(0), "off") {
-		k.fail(d.At, "%s %s: %s by clowder run", d.Name.V, d.Arg(0), why)
+		k.fail(where(d), "%s %s: %s by clowder run", d.Name.V, d.Arg(0), why)
 		return
 	}
 	switch name {
@@ -105,7 +105,7 @@ func (k *checker) directive(v *model.Server, d *model.Directive) {
 		if strings.EqualFold(d.Arg(0), "TLSv1.3") && k.speaks13(v, name) {
 			for _, c := range tls13 {
 				if !slices.Contains(strings.FieldsFunc(d.Arg(1), func(r rune) bool { return r == ':' || r == ' ' || r == ',' }), c) {
-					k.fail(d.At, "%s TLSv1.3 leaves %s out: crypto/tls offers every cipher of TLS 1.3; take the line away, or TLSv1.3 out of the protocols", d.Name.V, c)
+					k.fail(where(d), "%s TLSv1.3 leaves %s out: crypto/tls offers every cipher of TLS 1.3; take the line away, or TLSv1.3 out of the protocols", d.Name.V, c)
 					return
 				}
 			}
@@ -116,11 +116,11 @@ func (k *checker) directive(v *model.Server, d *model.Directive) {
 		case "options":
 			for o := range strings.FieldsFuncSeq(d.Arg(1), func(r rune) bool { return r == ',' || r == ' ' }) {
 				if !slices.Contains(harmless, strings.ToLower(strings.TrimLeft(o, "+-"))) {
-					k.fail(d.At, "SSLOpenSSLConfCmd Options %s is not carried out by clowder run", o)
+					k.fail(where(d), "SSLOpenSSLConfCmd Options %s is not carried out by clowder run", o)
 				}
 			}
 		default:
-			k.fail(d.At, "SSLOpenSSLConfCmd %s is not carried out by clowder run", d.Arg(0))
+			k.fail(where(d), "SSLOpenSSLConfCmd %s is not carried out by clowder run", d.Arg(0))
 		}
 	}
 }
@@ -153,12 +153,12 @@ func (k *checker) section(v *model.Server, sec *model.Section) {
 		case name == "sslrequiressl", name == "sslrenegbuffersize", name == "ssloptions":
 		case name == "sslverifyclient":
 			if err := k.sectionVerify(v, d.Arg(0)); err != nil {
-				k.fail(d.At, "SSLVerifyClient %s in <%s %s>: %w", d.Arg(0), sec.Kind.V, sec.Path.V, err)
+				k.fail(where(d), "SSLVerifyClient %s in <%s %s>: %w", d.Arg(0), sec.Kind.V, sec.Path.V, err)
 			}
 		case name == "sslrequire":
 			// told where access rules are
 		default:
-			k.fail(d.At, "%s in <%s %s>: clowder run takes it in a virtual host only", d.Name.V, sec.Kind.V, sec.Path.V)
+			k.fail(where(d), "%s in <%s %s>: clowder run takes it in a virtual host only", d.Name.V, sec.Kind.V, sec.Path.V)
 		}
 	}
 }

@@ -150,7 +150,7 @@ func (b *builder) curves(c *tls.Config, v *model.Server) {
 				}
 			}
 			if len(list) == 0 && !strings.EqualFold(d.Arg(1), "auto") && !strings.EqualFold(d.Arg(1), "automatic") {
-				b.fail(d.At, "SSLOpenSSLConfCmd %s %s: crypto/tls has none of these groups", d.Arg(0), d.Arg(1))
+				b.fail(where(d), "SSLOpenSSLConfCmd %s %s: crypto/tls has none of these groups", d.Arg(0), d.Arg(1))
 			}
 			c.CurvePreferences = list
 		}

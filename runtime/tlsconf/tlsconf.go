@@ -392,3 +392,11 @@ func (o Options) with(text string) Options {
 	}
 	return o
 }
+
+// where is the place of a directive's name, without the blanks before it.
+func where(d *model.Directive) diag.Span {
+	if at := d.Name.Place(); at.File != nil {
+		return at
+	}
+	return d.At
+}

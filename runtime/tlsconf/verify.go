@@ -116,7 +116,7 @@ func (b *builder) revocations(prefix string, v *model.Server, fileName model.Str
 	}
 	if e := b.lookup(prefix+"CARevocationPath", v); e != nil {
 		if err := b.each(e.Arg(0), true, r.add); err != nil {
-			b.fail(e.At, "lists of revocations %s: %w", e.Arg(0), err)
+			b.fail(where(e), "lists of revocations %s: %w", e.Arg(0), err)
 		}
 	}
 	return r
