@@ -43,7 +43,7 @@ func startFrontEnd(f *model.FrontEnd, noFiles bool, o Options) (*frontend, error
 			return nil, errors.Join(err, fe.stop(context.Background()))
 		}
 		srv := front.New(front.Config{Handler: p.Handler(l), KeepAlive: true, ErrorPage: proxy.ErrorPage, ServerHeader: "clowder", Log: log,
-			PlainPage: proxy.PlainPage, H2C: p.H2C(l)})
+			PlainPage: proxy.PlainPage, H2C: p.H2C(l), MaxStreams: p.MaxStreams()})
 		ln = secured(ln, p.Secure(l))
 		fe.servers = append(fe.servers, srv)
 		fe.addresses[l.Protocol+":"+strconv.Itoa(l.Port)] = ln.Addr().String()

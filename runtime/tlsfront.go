@@ -1,20 +1,32 @@
 package runtime
 
-import "net"
+import (
+	"net"
+	"sync/atomic"
+)
 
 // securedListener makes TLS connections of what it accepts where the address asks
 // for that (proxy.Secure). The handshake is left to the front.
 type securedListener struct {
 	net.Listener
-	secure func(net.Conn) net.Conn
+	secure atomic.Pointer[func(net.Conn) net.Conn] // nil without TLS
 }
 
-// secured returns the listener itself without TLS.
-func secured(ln net.Listener, secure func(net.Conn) net.Conn) net.Listener {
+// secured wraps a listener; secure is nil without TLS.
+func secured(ln net.Listener, secure func(net.Conn) net.Conn) *securedListener {
+	l := &securedListener{Listener: ln}
+	l.set(secure)
+	return l
+}
+
+// set replaces the settings for connections accepted from now on: proxy.Secure of
+// another proxy, whose certificates were read again.
+func (l *securedListener) set(secure func(net.Conn) net.Conn) {
 	if secure == nil {
-		return ln
+		l.secure.Store(nil)
+		return
 	}
-	return &securedListener{ln, secure}
+	l.secure.Store(&secure)
 }
 
 func (l *securedListener) Accept() (net.Conn, error) {
@@ -22,5 +34,8 @@ func (l *securedListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.secure(nc), nil
+	if f := l.secure.Load(); f != nil {
+		nc = (*f)(nc)
+	}
+	return nc, nil
 }

@@ -133,6 +133,9 @@ SSLStrictSNIVHostCheck on
 </VirtualHost>
 <VirtualHost *:$PLAIN>
 ServerName a.test
+<Location /cert>
+SSLVerifyClient require
+</Location>
 </VirtualHost>
 `)
 	}
@@ -176,6 +179,7 @@ ServerName a.test
 		{true, "plain", "GET /%74ls/x HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"},
 		{true, "plain", "GET /x/../tls/x HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"},
 		{true, "plain", "GET /proxied HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"},
+		{true, "plain", "GET /cert HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"},
 		{true, "plain", "GET /x HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"},
 		{true, "a.test", "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"},
 	} {

@@ -13,6 +13,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -432,6 +433,61 @@ func TestH2InterimFlushAbort(t *testing.T) {
 	case <-gone:
 	case <-time.After(10 * time.Second):
 		t.Error("the handler was not told that the client gave up")
+	}
+}
+
+// TestH2RapidReset: streams that are reset at once do not make more handlers run
+// than MaxStreams, and end the connection when there are too many (CVE-2023-44487).
+func TestH2RapidReset(t *testing.T) {
+	var mu sync.Mutex
+	running, most, total := 0, 0, 0
+	stop := make(chan struct{})
+	_, addr := start(t, Config{H2C: always, MaxStreams: 5, Handler: exchange.HandlerFunc(func(x *exchange.Exchange) {
+		mu.Lock()
+		running++
+		total++
+		most = max(most, running)
+		mu.Unlock()
+		<-stop
+		mu.Lock()
+		running--
+		mu.Unlock()
+	})})
+	defer close(stop)
+	nc := dial(t, addr)
+	nc.SetDeadline(time.Now().Add(10 * time.Second))
+	io.WriteString(nc, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+	nc.Write(frame(4, 0, 0, nil))
+	var block []byte
+	for _, f := range [][2]string{{":method", "GET"}, {":scheme", "http"}, {":authority", "a.test"}, {":path", "/"}} {
+		block = append(block, literal(f[0], f[1])...)
+	}
+	go func() {
+		for i := uint32(0); i < 2000; i++ {
+			if _, err := nc.Write(append(frame(1, 5, 2*i+1, block), frame(3, 0, 2*i+1, []byte{0, 0, 0, 8})...)); err != nil {
+				return
+			}
+		}
+	}()
+	r := bufio.NewReader(nc)
+	code := -1
+	for {
+		var head [9]byte
+		if _, err := io.ReadFull(r, head[:]); err != nil {
+			break
+		}
+		payload := make([]byte, int(head[0])<<16|int(head[1])<<8|int(head[2]))
+		if _, err := io.ReadFull(r, payload); err != nil {
+			break
+		}
+		if head[3] == 7 && len(payload) >= 8 {
+			code = int(payload[7])
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if code != 11 || most > 5 || total > 5 { // ENHANCE_YOUR_CALM
+		t.Errorf("GOAWAY with code %d, %d handlers at one time, %d in all", code, most, total)
 	}
 }
 

@@ -62,6 +62,14 @@ func (p *Proxy) H2C(l Listen) func(net.Conn) bool {
 	}
 }
 
+// MaxStreams is the least H2MaxSessionStreams of the front end, 0 without one.
+func (p *Proxy) MaxStreams() int {
+	if p.tls == nil {
+		return 0
+	}
+	return p.tls.MaxStreams
+}
+
 func (p *Proxy) anyH2C() (h2c bool) {
 	if p.tls != nil {
 		for _, s := range p.tls.Servers {
@@ -117,7 +125,8 @@ func (c *call) checkTLS(l Listen) *problem {
 	return nil
 }
 
-// tlsAccess carries out SSLRequireSSL and SSLVerifyClient of sections.
+// tlsAccess carries out SSLRequireSSL and SSLVerifyClient of sections, the latter
+// for TLS connections only (ssl_hook_Access).
 func (c *call) tlsAccess() *problem {
 	t := c.conf.tls
 	switch {
@@ -125,7 +134,7 @@ func (c *call) tlsAccess() *problem {
 	case t.RequireTLS && c.x.Req.TLS == nil:
 		c.p.log.Error("access failed: TLS connection required", "path", c.path)
 		return &problem{status: 403}
-	case t.RequireCert && (c.x.Req.TLS == nil || len(c.x.Req.TLS.PeerCertificates) == 0):
+	case t.RequireCert && c.x.Req.TLS != nil && len(c.x.Req.TLS.PeerCertificates) == 0:
 		c.p.log.Error("access failed: client certificate required", "path", c.path)
 		return &problem{status: 403}
 	}

@@ -164,7 +164,7 @@ func (k *checker) section(v *model.Server, sec *model.Section) {
 }
 
 // sectionVerify: a client is asked once, in the handshake, so a section can insist
-// on a certificate only where every server with that section asks for one.
+// on a certificate only where every TLS server with that section asks for one.
 func (k *checker) sectionVerify(v *model.Server, mode string) error {
 	if strings.EqualFold(mode, "none") {
 		return nil // the stronger one of both counts
@@ -177,7 +177,10 @@ func (k *checker) sectionVerify(v *model.Server, mode string) error {
 			continue
 		}
 		t := k.f.Effective(s).TLS
-		if t == nil || verifyOf(t.VerifyClient.V) == VerifyNone {
+		if t == nil || t.Engine.IsSet() && strings.EqualFold(t.Engine.V, "off") || !t.Engine.IsSet() && !t.CertFile.IsSet() {
+			continue // no TLS: httpd does not look at the directive
+		}
+		if verifyOf(t.VerifyClient.V) == VerifyNone {
 			return errors.New("clowder run asks for certificates in the handshake only; write SSLVerifyClient optional into the virtual host")
 		}
 	}

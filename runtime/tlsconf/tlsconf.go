@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"clowder/parse/diag"
@@ -107,7 +108,9 @@ type Front struct {
 	Policy  Policy
 	Servers map[*model.Server]*Server
 	Proxies map[*model.Server]*Backend
-	Notes   []Note // what is stricter than in httpd, or left out
+	// MaxStreams is the least H2MaxSessionStreams, 0 without one.
+	MaxStreams int
+	Notes      []Note // what is stricter than in httpd, or left out
 }
 
 // Note is a remark about a setting.
@@ -341,6 +344,11 @@ func (b *builder) httpsOnly(v *model.Server, certs []file) bool {
 
 // protocols reads Protocols (server/core.c): http/1.1 without one.
 func (b *builder) protocols(s *Server, v *model.Server) {
+	if d := b.lookup("H2MaxSessionStreams", v); d != nil {
+		if n, err := strconv.Atoi(d.Arg(0)); err == nil && n > 0 && (b.out.MaxStreams == 0 || n < b.out.MaxStreams) {
+			b.out.MaxStreams = n
+		}
+	}
 	d := b.lookup("Protocols", v)
 	if d == nil {
 		s.protos = []string{"http/1.1"}
@@ -352,7 +360,8 @@ func (b *builder) protocols(s *Server, v *model.Server) {
 			s.H2 = true
 			s.protos = append(s.protos, p)
 		case "h2c":
-			s.H2C = true
+			direct := b.lookup("H2Direct", v)
+			s.H2C = direct == nil || !strings.EqualFold(direct.Arg(0), "off")
 		case "http/1.1":
 			s.protos = append(s.protos, p)
 		}

@@ -138,7 +138,7 @@ func TestCheck(t *testing.T) {
 	}
 	// A section of the main server counts for each virtual host.
 	for conf, refused := range map[string]bool{"SSLVerifyClient optional": false, "SSLVerifyClient none": true} {
-		errs := Check(front(t, "Listen 443\nSSLVerifyClient optional\n<Location /x>\nSSLVerifyClient require\n</Location>\n<VirtualHost *:443>\nServerName a\n"+conf+"\n</VirtualHost>\n"))
+		errs := Check(front(t, "Listen 443\nSSLEngine on\nSSLVerifyClient optional\n<Location /x>\nSSLVerifyClient require\n</Location>\n<VirtualHost *:443>\nServerName a\n"+conf+"\n</VirtualHost>\n"))
 		if (len(errs) > 0) != refused {
 			t.Errorf("%s: %v", conf, errs)
 		}
