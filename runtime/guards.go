@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"clowder/parse/model"
 	"clowder/runtime/tlsconf"
@@ -21,7 +22,7 @@ func guards(s *model.Setup, c selection, unguarded bool) error {
 	}
 	var errs []error
 	for _, u := range s.Unmapped {
-		if u.Guard && !tlsDone(c, u) {
+		if u.Guard && !tlsDone(c, u) || changesUser(u.What) {
 			errs = append(errs, fmt.Errorf("%s: the access rules of %s are not enforced by clowder run", u.Span, u.What))
 		}
 	}
@@ -41,6 +42,18 @@ func guards(s *model.Setup, c selection, unguarded bool) error {
 // or that tlsconf.Check refuses with a reason of its own.
 func tlsDone(c selection, u model.Unmapped) bool {
 	return slices.ContainsFunc(c.fronts, func(f *model.FrontEnd) bool { return tlsconf.Done(f, u.Span) })
+}
+
+// changesUser reports whether a directive that the model does not hold changes who
+// the user of a request is, for access rules or for the backend, which would go on
+// with what the client sent.
+func changesUser(what string) bool {
+	name, _, _ := strings.Cut(what, " ")
+	switch strings.ToLower(name) {
+	case "authbasicfake", "authbasicusedigestalgorithm", "sslusername":
+		return true
+	}
+	return false
 }
 
 // serverGuards lists what of one server protects and is not done by the balancer:

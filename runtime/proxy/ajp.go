@@ -144,6 +144,8 @@ func (c *call) ajpRequest(a *attempt) *ajp.Request {
 		Body: c.body.reader(), Length: c.body.length,
 		JVMRoute: c.x.Env["BALANCER_SESSION_ROUTE"],
 		OnFlush:  func() { c.x.W.Flush() },
+
+		RemoteUser: c.user, AuthType: c.authType,
 	}
 	if a.member != nil {
 		r.Secret = a.member.Model.Secret.V

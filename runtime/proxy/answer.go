@@ -22,7 +22,7 @@ func (c *call) relay(a *attempt, resp *exchange.Response) *problem {
 	if c.overrides(resp.Status) {
 		if resp.Status == 401 {
 			if v, ok := resp.Header.Lookup("WWW-Authenticate"); ok {
-				c.conf.authName = v
+				c.challenge = v
 			}
 		}
 		return &problem{status: resp.Status, phrase: phraseUnless(resp.Status, resp.Reason)}

@@ -24,12 +24,8 @@ type conf struct {
 	headers       []*headerRule
 	env           []*envRule
 	errorDocs     map[int]string
-	compat        *model.Access // Order, Allow, Deny, Satisfy
-	require       *model.Require
-	authType      string
-	authName      string
+	auth          *authConf
 	rule          *rule // of the last Location that has one
-	realm         string
 	tls           *tlsconf.Section
 }
 
@@ -43,6 +39,7 @@ type layer struct {
 	env     []*envRule
 	rule    *rule
 	tls     *tlsconf.Section
+	auth    *authConf
 }
 
 // given reports whether a value was written or concluded, not just defaulted.
@@ -57,6 +54,10 @@ func newLayer(s *model.Settings, path string) (*layer, error) {
 		}
 		l.headers = append(l.headers, r)
 	}
+	var err error
+	if l.auth, err = newAuthConf(s.Access); err != nil {
+		return nil, err
+	}
 	for _, e := range s.SetEnv {
 		r, err := newEnvRule(e)
 		if err != nil {
@@ -67,7 +68,8 @@ func newLayer(s *model.Settings, path string) (*layer, error) {
 	return l, nil
 }
 
-// over merges the layer into c: later settings win, lists are joined.
+// over merges the layer into c: later settings win, lists are joined. Access
+// control is left to the caller, who knows the order in which httpd merges it.
 func (l *layer) over(c *conf) {
 	s := l.s
 	if given(s.Handler) {
@@ -98,16 +100,6 @@ func (l *layer) over(c *conf) {
 		for _, d := range s.ErrorDocs {
 			c.errorDocs[d.Status.V] = d.Document.V
 		}
-	}
-	if a := s.Access; a != nil {
-		if given(a.Order) || len(a.Allow) > 0 || len(a.Deny) > 0 || given(a.Satisfy) {
-			c.compat = a
-		}
-		if a.Require != nil && (len(a.Require.Children) > 0 || len(a.Require.Args) > 0) {
-			c.require = a.Require
-		}
-		put(&c.authType, a.AuthType)
-		put(&c.authName, a.AuthName)
 	}
 	if l.rule != nil {
 		c.rule = l.rule

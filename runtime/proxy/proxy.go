@@ -61,6 +61,7 @@ type Proxy struct {
 	manager *manager.Manager
 	started time.Time
 	logs    []io.Closer
+	files   authFiles
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
@@ -96,6 +97,7 @@ func New(f *model.FrontEnd, o Options) (*Proxy, error) {
 	if err := p.compileTLS(); err != nil {
 		return nil, err
 	}
+	p.checkAuth()
 	return p, nil
 }
 

@@ -30,6 +30,7 @@ type call struct {
 	status int
 	bytes  int64
 	sent   exchange.Header // of the answer, for the log
+	login
 }
 
 func protocol(q *exchange.Request) string {
@@ -40,6 +41,9 @@ func protocol(q *exchange.Request) string {
 func (p *Proxy) serve(x *exchange.Exchange, l Listen) {
 	c := &call{p: p, x: x, srv: p.virtualHost(x.Req, l), start: time.Now()}
 	c.conf = c.srv.base
+	if c.srv.remote != nil {
+		c.srv.remote.apply(c)
+	}
 	prob := c.checkTLS(l)
 	if prob == nil {
 		prob = c.run()
@@ -54,7 +58,7 @@ func (p *Proxy) serve(x *exchange.Exchange, l Listen) {
 
 func (c *call) run() *problem {
 	q := c.x.Req
-	if e := q.Header.Get("Expect"); e != "" && !strings.EqualFold(e, "100-continue") {
+	if !knownExpect(q.Header) {
 		return &problem{status: 417}
 	}
 	if q.Path == "" || q.Path[0] != '/' {
@@ -80,14 +84,14 @@ func (c *call) run() *problem {
 	if c.url != "" {
 		c.conf = c.srv.locate(path, c.url)
 	}
-	c.setEnv(true)
-	c.tlsEnv()
 	if prob := c.tlsAccess(); prob != nil {
 		return prob
 	}
 	if prob := c.authorize(); prob != nil {
 		return prob
 	}
+	c.tlsEnv() // access rules do not see it (ssl_hook_Fixup)
+	c.setEnv(true) // SetEnv comes behind access control
 	if q.Method == "TRACE" && !c.srv.trace {
 		return &problem{status: 405}
 	}
@@ -104,6 +108,20 @@ func (c *call) run() *problem {
 		return nil
 	}
 	return c.static()
+}
+
+// knownExpect reports whether nothing but one 100-continue is expected; several
+// lines are one list for httpd (ap_read_request of server/protocol.c).
+func knownExpect(h exchange.Header) bool {
+	lines := 0
+	for _, f := range h {
+		if len(f.Name) == len("Expect") && strings.EqualFold(f.Name, "Expect") {
+			if lines++; lines > 1 || f.Value != "" && !strings.EqualFold(f.Value, "100-continue") {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // setEnv runs SetEnvIf and the like, or with late SetEnv and UnsetEnv.
@@ -170,32 +188,6 @@ func (c *call) try(r *rule, raw string) bool {
 	return true
 }
 
-func (c *call) authorize() *problem {
-	if c.conf.compat == nil && c.conf.require == nil {
-		return nil
-	}
-	q := c.x.Req
-	cl := client{addr: plainAddr(q.Remote), local: plainAddr(q.Local), method: q.Method, env: c.x.Env}
-	what := c.url
-	if what == "" {
-		what = c.path
-	} else {
-		what = "proxy:" + visible(what)
-	}
-	switch c.conf.access(&cl) {
-	case denied:
-		id := "AH01630"
-		if c.conf.compat != nil && !compatAllows(c.conf.compat, &cl) {
-			id = "AH01797"
-		}
-		c.p.log.Error(id+": client denied by server configuration: "+what, "client", cl.addr)
-		return &problem{status: 403}
-	case needUser:
-		return &problem{status: 401}
-	}
-	return nil
-}
-
 func plainAddr(a netip.AddrPort) netip.Addr { return a.Addr().Unmap() }
 
 // serverName is the name the client called, or ServerName (ap_get_server_name).
@@ -257,11 +249,12 @@ func (c *call) problem(p *problem) {
 	}
 	var h exchange.Header
 	location := ""
-	if p.status == 401 {
-		h.Add("WWW-Authenticate", `Basic realm="`+strings.ReplaceAll(c.conf.authName, `"`, `\"`)+`"`)
+	if p.status == 401 && c.challenge != "" {
+		h.Add("WWW-Authenticate", c.challenge)
 	}
 	if doc, ok := c.conf.errorDocs[p.status]; ok {
 		switch {
+		case p.status == 401 && strings.Contains(doc, "://"): // httpd ignores it: the challenge would be lost
 		case strings.HasPrefix(doc, "http://"), strings.HasPrefix(doc, "https://"):
 			h.Add("Location", doc)
 			p, location = &problem{status: 302}, doc

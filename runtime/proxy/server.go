@@ -41,6 +41,7 @@ type server struct {
 
 	tls        *tlsconf.Server // nil in a front end without TLS and HTTP/2
 	backendTLS *tlsconf.Backend
+	remote     *remoteIP // nil without RemoteIPHeader
 }
 
 // pick returns the virtual host's value if it was given, else the main server's.
@@ -79,18 +80,23 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 	if m := pick(main.MaxForwards, v.MaxForwards); given(m) {
 		s.maxFwd = m.V
 	}
-	s.base = conf{addHeaders: true, continue100: true, realm: s.name}
+	s.base = conf{addHeaders: true, continue100: true}
 	for _, m := range both {
 		l, err := newLayer(&m.Settings, "")
 		if err != nil {
 			return nil, at(m.At, err)
 		}
 		l.over(&s.base)
+		s.base.auth = l.auth.over(s.base.auth)
 		if err := s.addMappings(m); err != nil {
 			return nil, err
 		}
 	}
 	if err := p.addWorkers(s, main, v); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.remote, err = p.newRemoteIP(main, v); err != nil {
 		return nil, err
 	}
 	return s, p.openLogs(s, main, v)
@@ -354,13 +360,17 @@ func (s *server) locate(path, url string) conf {
 		for _, sec := range s.proxies {
 			if sec.proxied(url) {
 				sec.layer.over(&c)
+				c.auth = sec.layer.auth.over(c.auth)
 			}
 		}
 	}
+	var auth *authConf // Locations are merged with each other first (ap_location_walk)
 	for _, sec := range s.locations {
 		if sec.location(path) {
 			sec.layer.over(&c)
+			auth = sec.layer.auth.over(auth)
 		}
 	}
+	c.auth = auth.over(c.auth)
 	return c
 }

@@ -290,6 +290,10 @@ func (c *call) clientHeader(h exchange.Header) exchange.Header {
 		switch strings.ToLower(f.Name) {
 		case "host", "te", "content-length", "expect":
 			continue
+		case "proxy-authorization": // taken here; Proxy-Chain-Auth hands it on
+			if _, chain := c.x.Env["Proxy-Chain-Auth"]; c.hasUser && !chain {
+				continue
+			}
 		case "via":
 			if c.srv.via == "block" {
 				continue
