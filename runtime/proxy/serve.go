@@ -81,13 +81,13 @@ func (c *call) run() *problem {
 		c.conf = c.srv.locate(path, c.url)
 	}
 	c.setEnv(true)
-	c.tlsEnv()
 	if prob := c.tlsAccess(); prob != nil {
 		return prob
 	}
 	if prob := c.authorize(); prob != nil {
 		return prob
 	}
+	c.tlsEnv() // access rules do not see it (ssl_hook_Fixup)
 	if q.Method == "TRACE" && !c.srv.trace {
 		return &problem{status: 405}
 	}
