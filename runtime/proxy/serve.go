@@ -90,7 +90,7 @@ func (c *call) run() *problem {
 	if prob := c.authorize(); prob != nil {
 		return prob
 	}
-	c.tlsEnv() // access rules do not see it (ssl_hook_Fixup)
+	c.tlsEnv()     // access rules do not see it (ssl_hook_Fixup)
 	c.setEnv(true) // SetEnv comes behind access control
 	if q.Method == "TRACE" && !c.srv.trace {
 		return &problem{status: 405}
