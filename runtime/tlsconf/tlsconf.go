@@ -281,6 +281,9 @@ func (b *builder) server(v *model.Server) {
 	certs, keys := b.certFiles(v)
 	s.Engine = strings.EqualFold(t.Engine.V, "on") || !t.Engine.IsSet() && b.httpsOnly(v, certs)
 	s.Verify, s.Depth = verifyOf(t.VerifyClient.V), 1
+	if s.Verify == VerifyOptionalNoCA {
+		s.Verify = VerifyOptional // refused by Check; with --force the stricter one
+	}
 	if t.VerifyDepth.IsSet() {
 		s.Depth = t.VerifyDepth.V
 	}
