@@ -161,10 +161,10 @@ func (f *frontend) open(d *door, l proxy.Listen, renew bool) {
 		f.retired = append(f.retired, d.server)
 	}
 	d.config = cfg
-	cfg.Handler, cfg.ErrorPage, cfg.Log = d.gate, proxy.ErrorPage, f.log
+	cfg.Handler, cfg.ErrorPage, cfg.PlainPage, cfg.Log = d.gate, proxy.ErrorPage, proxy.PlainPage, f.log
 	srv := front.New(cfg)
 	d.server = srv
-	ln := d.sock.lease()
+	ln := secured(d.sock.lease(), f.cur.proxy.Secure(l))
 	go func() {
 		if err := srv.Serve(ln); err != nil {
 			f.log.Debug("listener ended", "address", address(l), "err", err)
@@ -175,7 +175,7 @@ func (f *frontend) open(d *door, l proxy.Listen, renew bool) {
 // serverConfig are the settings of the server of one address, without what is the
 // same for all.
 func serverConfig(p *proxy.Proxy, l proxy.Listen) front.Config {
-	return front.Config{KeepAlive: true, ServerHeader: "clowder"}
+	return front.Config{KeepAlive: true, ServerHeader: "clowder", H2C: p.H2C(l), MaxStreams: p.MaxStreams()}
 }
 
 // sameServer reports whether a server can stay; functions count as different.
@@ -212,7 +212,7 @@ func (f *frontend) forget() {
 func (f *frontend) addresses() map[string]string {
 	out := map[string]string{}
 	for _, d := range f.doors {
-		out["http:"+strconv.Itoa(d.listen.Port)] = d.sock.Addr().String()
+		out[d.listen.Protocol+":"+strconv.Itoa(d.listen.Port)] = d.sock.Addr().String()
 	}
 	return out
 }

@@ -3,9 +3,11 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"clowder/parse/model"
+	"clowder/runtime/tlsconf"
 )
 
 // ErrUnguarded ends the error of Start for a setup with access rules that the
@@ -20,19 +22,23 @@ func guards(s *model.Setup, c selection, unguarded bool) error {
 	}
 	var errs []error
 	for _, u := range s.Unmapped {
-		if u.Guard || changesUser(u.What) {
+		if u.Guard && !tlsDone(c, u) || changesUser(u.What) {
 			errs = append(errs, fmt.Errorf("%s: the access rules of %s are not enforced by clowder run", u.Span, u.What))
 		}
 	}
 	for _, f := range c.fronts {
-		for _, srv := range append([]*model.Server{f.Main}, f.VHosts...) {
-			errs = append(errs, serverGuards(srv)...)
-		}
+		errs = append(errs, tlsconf.Check(f)...)
 	}
 	if errs == nil {
 		return nil
 	}
 	return errors.Join(append(errs, ErrUnguarded)...)
+}
+
+// tlsDone reports whether the rule is one of mod_ssl in a section that is enforced,
+// or that tlsconf.Check refuses with a reason of its own.
+func tlsDone(c selection, u model.Unmapped) bool {
+	return slices.ContainsFunc(c.fronts, func(f *model.FrontEnd) bool { return tlsconf.Done(f, u.Span) })
 }
 
 // changesUser reports whether a directive that the model does not hold changes who
@@ -45,19 +51,6 @@ func changesUser(what string) bool {
 		return true
 	}
 	return false
-}
-
-// serverGuards lists what of one server protects and is not done by the balancer:
-// TLS. What of other protections cannot be carried out stops proxy.New.
-func serverGuards(srv *model.Server) []error {
-	if srv == nil {
-		return nil
-	}
-	var errs []error
-	if t := srv.TLS; t != nil && !strings.EqualFold(t.Engine.V, "off") && t.Engine.V != "" {
-		errs = append(errs, fmt.Errorf("%s: SSLEngine %s: clowder run does not serve TLS, the requests would come in the clear", t.Engine.Span, t.Engine.V))
-	}
-	return errs
 }
 
 // hasFileGuards reports whether access rules for files exist that are not enforced.

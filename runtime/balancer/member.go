@@ -17,6 +17,10 @@ type Member struct {
 	URL   string        // member URL, lower-case scheme and host, ports moved by the offset
 	Name  string        // URL as configured, for pages, logs and variables
 
+	// Socket is the path of a Unix domain socket to connect to, "" for TCP
+	// (unix:/path|http://host/); URL then is what stands behind the "|".
+	Socket string
+
 	mu        *sync.Mutex // the balancer's
 	lb        lbmethod.Counters
 	status    Status
@@ -58,7 +62,12 @@ func newMember(m *model.Member, offset int, mu *sync.Mutex) (*Member, error) {
 	if m.HCTemplate.IsWritten() && !m.HCMethod.IsWritten() {
 		w.health.Method = "TCP" // of a template that names no method (set_hc_template)
 	}
-	w.URL = ShiftURL(w.Name, offset)
+	if socket, rest := SplitSocket(m.URL.V); socket != "" {
+		w.Socket, w.URL = socket, normalURL(rest)
+		w.Name = "unix:" + socket + "|" + w.URL
+	} else {
+		w.URL = ShiftURL(w.Name, offset)
+	}
 	w.lb.Factor = int(math.Round(m.LoadFactor.Or(1) * 100))
 	if w.lb.Factor == 0 {
 		w.lb.Factor = 100

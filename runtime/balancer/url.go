@@ -78,3 +78,24 @@ func SplitName(u string) (scheme, host string, port int) {
 	}
 	return scheme, host, port
 }
+
+// SplitSocket cuts "unix:/path|http://host/" into the socket's path and the URL
+// (ap_proxy_de_socketfy); the path is "" for another URL.
+func SplitSocket(u string) (socket, rest string) {
+	if len(u) < 5 || !strings.EqualFold(u[:5], "unix:") {
+		return "", u
+	}
+	socket, rest, ok := strings.Cut(u[5:], "|")
+	if !ok || socket == "" || !strings.Contains(rest, "://") {
+		return "", u
+	}
+	return socket, rest
+}
+
+// MatchName is the URL that a mapping is compared with.
+func (m *Member) MatchName() string {
+	if m.Socket != "" {
+		return m.URL
+	}
+	return m.Name
+}

@@ -4,6 +4,7 @@
 package exchange
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -89,6 +90,13 @@ type Request struct {
 	Remote, Local netip.AddrPort
 	TLS           *tls.ConnectionState // nil for plain connections
 	ConnRequests  int                  // requests served before this one on the connection
+
+	// TLSVar looks up a variable of mod_ssl, SSL_PROTOCOL and the like; nil for
+	// plain connections.
+	TLSVar func(name string) (string, bool)
+	// Context ends when the client gave the request up; nil where the front does
+	// not know, as in HTTP/1.
+	Context context.Context
 }
 
 // ResponseWriter takes the answer. It is used by one goroutine at a time.

@@ -154,15 +154,15 @@ func (c *conn) serve() {
 		}
 	}()
 	if t, ok := c.nc.(*tls.Conn); ok {
-		c.allow(c.s.cfg.ReadHeaderTimeout)
-		c.writeSoon()
-		if err := t.Handshake(); err != nil {
-			c.s.cfg.Log.Debug("TLS handshake failed", "remote", c.remote, "err", err)
+		if !c.handshake(t) {
 			return
 		}
-		st := t.ConnectionState()
-		c.tls = &st
+		if c.tls.NegotiatedProtocol == "h2" {
+			c.serveH2(c.nc)
+			return
+		}
 	}
+	h2c := c.tls == nil && c.s.cfg.H2C != nil && c.s.cfg.H2C(c.nc)
 	d := c.s.cfg.ReadHeaderTimeout
 	for {
 		w, err := c.wait(d)
@@ -172,6 +172,12 @@ func (c *conn) serve() {
 		if !c.state.CompareAndSwap(stateIdle, stateActive) {
 			putWork(w)
 			return
+		}
+		if h2c {
+			h2c = false
+			if c.preface(w) {
+				return
+			}
 		}
 		keep := true
 		for keep {
@@ -311,6 +317,19 @@ func (c *conn) finish(w *work) bool {
 
 // refuse answers a request that is not served.
 func (c *conn) refuse(w *work, ref *refusal) {
+	ct, page := c.s.errorPage(ref.status)
+	c.refusePage(w, ref, ct, page)
+}
+
+// errorPage is the page of an answer that the server makes itself.
+func (s *Server) errorPage(status int) (contentType string, page []byte) {
+	if s.cfg.ErrorPage != nil {
+		return s.cfg.ErrorPage(status)
+	}
+	return "text/plain", append([]byte(reasonOf(status)), '\n')
+}
+
+func (c *conn) refusePage(w *work, ref *refusal, ct string, page []byte) {
 	cfg := &c.s.cfg
 	cfg.Log.Debug("request refused", "remote", c.remote, "status", ref.status, "why", ref.why)
 	r := &w.resp
@@ -318,13 +337,6 @@ func (c *conn) refuse(w *work, ref *refusal) {
 	r.reset()
 	r.continued = interim
 	r.close, r.linger = true, true
-	ct, page := "text/plain", []byte(nil)
-	if cfg.ErrorPage != nil {
-		ct, page = cfg.ErrorPage(ref.status)
-	} else {
-		page = append(page, reasonOf(ref.status)...)
-		page = append(page, '\n')
-	}
 	h := make(exchange.Header, 0, 2)
 	if cfg.ServerHeader != "" {
 		h.Add("Server", cfg.ServerHeader)

@@ -1,6 +1,12 @@
 package front
 
+import "context"
+
 // Retire lets the connections come to their end without cutting one off: each gets
 // its next answer with Connection: close, and one that stays idle ends with
-// IdleTimeout. It is for a server whose listener another one has taken over.
-func (s *Server) Retire() { s.retired.Store(true) }
+// IdleTimeout; HTTP/2 clients are told to go (GOAWAY). It is for a server whose
+// listener another one has taken over.
+func (s *Server) Retire() {
+	s.retired.Store(true)
+	go s.h2.shutdown(context.Background())
+}

@@ -45,8 +45,15 @@ type Config struct {
 	// ErrorPage gives the body of the answers that the server makes itself (400,
 	// 408, 414, 500, 505); nil is a plain text.
 	ErrorPage    func(status int) (contentType string, body []byte)
-	ServerHeader string       // Server field of those answers, "" for none
-	Log          *slog.Logger // nil is silent
+	ServerHeader string // Server field of those answers, "" for none
+	// PlainPage is the page for plain HTTP on a TLS connection; nil is ErrorPage(400).
+	PlainPage func() (contentType string, body []byte)
+	// H2C says whether a plain connection may speak HTTP/2; nil is no. On TLS
+	// connections ALPN decides.
+	H2C        func(net.Conn) bool
+	MaxStreams int // of an HTTP/2 connection at one time, httpd's H2MaxSessionStreams: 100
+
+	Log *slog.Logger // nil is silent
 }
 
 // ErrServerClosed is what Serve returns after Shutdown or Close.
@@ -78,6 +85,7 @@ type Server struct {
 	conns   map[*conn]struct{}
 	empty   chan struct{} // closed when conns gets empty while closing
 	date    atomic.Pointer[dateLine]
+	h2      h2Server
 }
 
 // New makes a server; nothing runs until Serve.
@@ -89,6 +97,7 @@ func New(c Config) *Server {
 	orInt(&c.MaxRequestLine, 8190)
 	orInt(&c.MaxFieldSize, 8190)
 	orInt(&c.MaxFields, 100)
+	orInt(&c.MaxStreams, 100)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -243,6 +252,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 	}
 	s.mu.Unlock()
+	s.h2.shutdown(ctx)
 	select {
 	case <-s.empty:
 		return nil
@@ -254,6 +264,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // Close closes listeners and all connections at once.
 func (s *Server) Close() error {
 	s.beginClose()
+	s.h2.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {

@@ -129,6 +129,8 @@ func (c *call) logField(what byte, arg string) string {
 		v = q.Header.Get(arg)
 	case 'o':
 		v = c.sent.Get(arg)
+	case 'x', 'c':
+		v = tlsLogVar(c.x, what, arg)
 	case 'e':
 		v = c.x.Env[arg]
 	}

@@ -162,6 +162,7 @@ func (c *call) ajpRequest(a *attempt) *ajp.Request {
 		r.Length = q.Length
 	}
 	r.Header = h
+	c.ajpTLS(r)
 	for k, v := range c.x.Env {
 		if name, ok := strings.CutPrefix(k, "AJP_"); ok && name != "" {
 			r.Attributes = append(r.Attributes, ajp.Attribute{Name: name, Value: v})

@@ -202,7 +202,8 @@ func newProvider(args []model.String) func(*client) verdict {
 	case "ssl":
 		return func(c *client) verdict { return grantIf(c.x.Req.TLS != nil) }
 	case "ssl-verify-client":
-		return func(c *client) verdict { return grantIf(c.x.Req.TLS != nil && len(c.x.Req.TLS.VerifiedChains) > 0) }
+		// The handshake ends with a certificate that is not valid (tlsconf's verifier).
+		return func(c *client) verdict { return grantIf(c.x.Req.TLS != nil && len(c.x.Req.TLS.PeerCertificates) > 0) }
 	case "valid-user":
 		return withUser(func(*client) verdict { return granted })
 	case "user":

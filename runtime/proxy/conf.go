@@ -5,7 +5,9 @@ import (
 	"strings"
 
 	"clowder/parse/model"
+	"clowder/runtime/balancer"
 	"clowder/runtime/pcre"
+	"clowder/runtime/tlsconf"
 )
 
 // conf are the per-directory settings that count for one request.
@@ -32,6 +34,7 @@ type conf struct {
 	noSlash       bool         // DirectorySlash Off
 	types         map[string]string
 	force         string // ForceType
+	tls           *tlsconf.Section
 }
 
 type reverse struct{ from, to string }
@@ -43,6 +46,7 @@ type layer struct {
 	headers []*headerRule
 	env     []*envRule
 	rule    *rule
+	tls     *tlsconf.Section
 	auth    *authConf
 
 	rewrite   *rewriteConf
@@ -54,7 +58,7 @@ type layer struct {
 func given[T model.Scalar](v model.Value[T]) bool { return v.Origin >= model.Inferred }
 
 func newLayer(s *model.Settings, path string) (*layer, error) {
-	l := &layer{s: s, path: path}
+	l := &layer{s: s, path: path, tls: tlsconf.SectionOf(s)}
 	for _, h := range s.Headers {
 		r, err := newHeaderRule(h)
 		if err != nil {
@@ -115,6 +119,9 @@ func (l *layer) over(c *conf) {
 	if l.rule != nil {
 		c.rule = l.rule
 	}
+	if l.tls != nil {
+		c.tls = l.tls.Over(c.tls)
+	}
 	if l.rewrite != nil {
 		put(&c.engine, s.Rewrite.Engine)
 		c.rewrite = l.rewrite.over(c.rewrite)
@@ -154,7 +161,8 @@ func (l *layer) reverse(list []reverse, add []*model.Reverse) []reverse {
 		if from == "" {
 			from = l.path
 		}
-		list = append(list, reverse{from, r.To.V})
+		_, to := balancer.SplitSocket(r.To.V)
+		list = append(list, reverse{from, to})
 	}
 	return list
 }

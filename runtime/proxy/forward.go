@@ -107,6 +107,9 @@ func (c *call) forward() *problem {
 	}
 	ctx, cancel := context.WithCancel(c.p.ctx)
 	defer cancel()
+	if q.Context != nil {
+		defer context.AfterFunc(q.Context, cancel)()
+	}
 	if scheme == "balancer" {
 		sticky := visible(c.url)
 		if q.HasQ && !c.literal {
@@ -120,7 +123,7 @@ func (c *call) forward() *problem {
 	if _, port := hostPort(authority, 80); port < 0 {
 		return &problem{status: 400}
 	}
-	a := &attempt{c: c, target: target, member: c.srv.workerFor(c.url), timeout: c.srv.timeout}
+	a := &attempt{c: c, target: target, member: c.srv.workerFor(c.url, c.socket()), timeout: c.srv.timeout}
 	a.scheme, a.authority = scheme, authority
 	if a.member == nil {
 		a.fresh = true
@@ -131,7 +134,9 @@ func (c *call) forward() *problem {
 			a.timeout = t.V
 		}
 	}
-	_, a.authority, _, _ = splitTarget(c.p.shift(scheme + "://" + authority))
+	if a.socket() == "" {
+		_, a.authority, _, _ = splitTarget(c.p.shift(scheme + "://" + authority))
+	}
 	resp, prob := a.run(ctx)
 	if prob != nil {
 		return prob

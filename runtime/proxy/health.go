@@ -104,8 +104,11 @@ func (s *server) target(p *Proxy) func(*balancer.Member) health.Target {
 		pc := a.poolConfig(secure)
 		host, port := hostPort(authority, balancer.DefaultPort(scheme))
 		t = health.Target{
-			Network: cmp.Or(pc.Network, "tcp"), Address: pc.Address, Host: host + ":" + strconv.Itoa(port), Path: path, Secure: secure, TLS: pc.TLS,
+			Network: cmp.Or(pc.Network, "tcp"), Address: pc.Address, Host: host + ":" + strconv.Itoa(port), Path: path, Secure: secure,
 			ConnectTimeout: pc.ConnectTimeout, Timeout: timeout, Ping: timeout,
+		}
+		if secure && pc.TLSFor != nil {
+			t.TLS = pc.TLSFor(host)
 		}
 		switch {
 		case given(m.Model.Ping):

@@ -41,7 +41,7 @@ func TestHealthTargets(t *testing.T) {
 		}
 		p.Close()
 	}
-	p, err := healthProxy(t, "<Proxy balancer://c>\nBalancerMember https://h hcmethod=GET\n</Proxy>\n")
+	p, err := healthProxy(t, "SSLProxyEngine on\n<Proxy balancer://c>\nBalancerMember https://h hcmethod=GET\n</Proxy>\n")
 	if err != nil {
 		t.Fatal(err)
 	}

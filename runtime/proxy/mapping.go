@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"clowder/parse/model"
+	"clowder/runtime/balancer"
 	"clowder/runtime/expr"
 	"clowder/runtime/pcre"
 )
@@ -15,6 +16,7 @@ type rule struct {
 	prefix  string
 	re      *pcre.Regexp
 	target  string
+	socket  string // of unix:/path|URL
 	exclude bool
 	nocanon bool
 	interp  bool
@@ -25,6 +27,7 @@ type rule struct {
 func newRule(m *model.Mapping, path string) (*rule, error) {
 	r := &rule{m: m, prefix: m.Path.V, target: m.Target.V, exclude: m.Excludes(),
 		nocanon: m.Nocan.V, interp: m.Interp.V, early: strings.ToLower(m.Enc.V)}
+	r.socket, r.target = balancer.SplitSocket(r.target)
 	if r.prefix == "" {
 		r.prefix = path
 	}

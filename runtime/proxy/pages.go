@@ -18,6 +18,7 @@ type problem struct {
 	status int
 	phrase string // "" is the usual one
 	reason string // shown with the phrase Proxy Error
+	note   string // HTML behind the text of a 400 or 403, as httpd's error-notes
 	err    error  // for the log
 
 	location string // of a redirect
@@ -56,6 +57,7 @@ var pageText = map[int]string{
 	401: "<p>This server could not verify that you\nare authorized to access the document\nrequested.  Either you supplied the wrong\ncredentials (e.g., bad password), or your\nbrowser doesn't understand how to supply\nthe credentials required.</p>",
 	403: "<p>You don't have permission to access this resource.</p>",
 	404: "<p>The requested URL was not found on this server.</p>",
+	421: "<p>The client needs a new connection for this\nrequest as the requested host name does not match\nthe Server Name Indication (SNI) in use for this\nconnection.</p>",
 	502: "<p>The proxy server received an invalid\r\nresponse from an upstream server.<br />\r\n</p>",
 	503: "<p>The server is temporarily unable to service your\nrequest due to maintenance downtime or capacity\nproblems. Please try again later.</p>",
 	504: "<p>The gateway did not receive a timely response\nfrom the upstream server or application.</p>",
@@ -94,6 +96,9 @@ func (p *problem) page(method, expect, admin, location string) string {
 		}
 		text = "<p>The server encountered an internal error or\nmisconfiguration and was unable to complete\nyour request.</p>\n<p>Please contact the server administrator at \n " +
 			html.EscapeString(admin) + " to inform them of the time this error occurred,\n and the actions you performed just before this error.</p>\n<p>More information about this error may be available\nin the server error log.</p>"
+	}
+	if p.note != "" {
+		text = strings.TrimSuffix(text, "</p>") + p.note + "</p>"
 	}
 	if text == "" {
 		text = "<p>" + html.EscapeString(p.title()) + "</p>"

@@ -25,7 +25,7 @@ import (
 	"clowder/runtime/exchange"
 	"clowder/runtime/health"
 	"clowder/runtime/manager"
-	"clowder/runtime/upstream"
+	"clowder/runtime/tlsconf"
 )
 
 // Options are what is not part of the configuration. The zero value is ready for use.
@@ -60,6 +60,7 @@ type Proxy struct {
 	log     *slog.Logger
 	main    *server
 	vhosts  []*server
+	tls     *tlsconf.Front // nil without TLS and HTTP/2
 	manager *manager.Manager
 	health  *health.Checker
 	kept    map[*balancer.Member]bool // what another proxy took over
@@ -93,6 +94,9 @@ func New(f *model.FrontEnd, o Options) (*Proxy, error) {
 			return nil, err
 		}
 		p.vhosts = append(p.vhosts, s)
+	}
+	if err := p.compileTLS(); err != nil {
+		return nil, err
 	}
 	p.checkAuth()
 	if err := p.newHealth(); err != nil {
@@ -168,7 +172,7 @@ func (p *Proxy) Close() error {
 			if p.kept[m] {
 				continue
 			}
-			if pool, ok := m.Attached(func() any { return nil }).(*upstream.Pool); ok {
+			if pool, ok := m.Attached(func() any { return nil }).(io.Closer); ok {
 				errs = append(errs, pool.Close())
 			}
 		}

@@ -66,7 +66,11 @@ func (p *Proxy) serve(x *exchange.Exchange, l Listen) {
 	if c.srv.remote != nil {
 		c.srv.remote.apply(c)
 	}
-	if prob := c.run(); prob != nil {
+	prob := c.checkTLS(l)
+	if prob == nil {
+		prob = c.run()
+	}
+	if prob != nil {
 		c.problem(prob)
 	}
 	if len(c.srv.logs) > 0 {
@@ -128,6 +132,9 @@ func (c *call) prepare() *problem {
 		c.setEnv(c.conf.env[len(c.srv.base.env):])
 	}
 	if !c.sameAccess() {
+		if prob := c.tlsAccess(); prob != nil {
+			return prob
+		}
 		if prob := c.authorize(); prob != nil {
 			return prob
 		}
@@ -146,6 +153,7 @@ func (c *call) prepare() *problem {
 			return prob
 		}
 	}
+	c.tlsEnv() // access rules do not see it (ssl_hook_Fixup)
 	c.setLate(c.conf.env)
 	if len(c.conf.headers) > 0 && !c.sub {
 		c.headersIn()

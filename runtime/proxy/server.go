@@ -10,6 +10,7 @@ import (
 	"clowder/parse/model"
 	"clowder/runtime/balancer"
 	"clowder/runtime/exchange"
+	"clowder/runtime/tlsconf"
 )
 
 // server is one virtual host, or the main server, with all it inherits.
@@ -45,6 +46,9 @@ type server struct {
 	types     map[string]string // of files, by extension
 	root      string            // ServerRoot
 	hasEarly  bool              // Header rules with "early"
+
+	tls        *tlsconf.Server // nil in a front end without TLS and HTTP/2
+	backendTLS *tlsconf.Backend
 }
 
 // pick returns the virtual host's value if it was given, else the main server's.
@@ -251,7 +255,7 @@ func (s *server) ensureWorker(r *rule, o balancer.Options) error {
 		return nil
 	}
 	scheme, authority, path, ok := splitTarget(r.target)
-	if !ok || strings.Contains(authority, "$") || s.workerFor(r.target) != nil {
+	if !ok || strings.Contains(authority, "$") || s.workerFor(r.target, r.socket) != nil {
 		return nil
 	}
 	m := &model.Member{}
@@ -259,6 +263,9 @@ func (s *server) ensureWorker(r *rule, o balancer.Options) error {
 	if i := strings.IndexByte(m.URL.V, '$'); i >= 0 && r.re != nil {
 		m.URL.V = m.URL.V[:i]
 		m.DisableReuse.V = true
+	}
+	if r.socket != "" {
+		m.URL.V = "unix:" + r.socket + "|" + m.URL.V
 	}
 	w, err := balancer.NewWorker(m, o)
 	if err == nil {
@@ -268,8 +275,8 @@ func (s *server) ensureWorker(r *rule, o balancer.Options) error {
 }
 
 // workerFor returns the plain worker with the longest name that begins the URL
-// and covers its host and port, or nil.
-func (s *server) workerFor(url string) *balancer.Member {
+// and covers its host and port, or nil. socket is that of a unix: mapping.
+func (s *server) workerFor(url, socket string) *balancer.Member {
 	scheme, authority, path, ok := splitTarget(url)
 	if !ok {
 		return nil
@@ -277,11 +284,12 @@ func (s *server) workerFor(url string) *balancer.Member {
 	u := scheme + "://" + authority + path
 	var best *balancer.Member
 	for _, w := range s.workers {
-		rest, ok := strings.CutPrefix(u, w.Name)
-		if !ok || best != nil && len(w.Name) < len(best.Name) {
+		name := w.MatchName()
+		rest, ok := strings.CutPrefix(u, name)
+		if !ok || w.Socket != socket || best != nil && len(name) < len(best.MatchName()) {
 			continue
 		}
-		if len(w.Name) < len(scheme)+3+len(authority) || rest != "" && len(w.Name) == len(scheme)+3+len(authority) && rest[0] != '/' {
+		if len(name) < len(scheme)+3+len(authority) || rest != "" && len(name) == len(scheme)+3+len(authority) && rest[0] != '/' {
 			continue
 		}
 		best = w

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"strconv"
@@ -31,6 +30,8 @@ var transports = []struct {
 	{"ws", httpTransport{upgrade: true}},
 	{"wss", httpTransport{secure: true, upgrade: true}},
 	{"ajp", ajpTransport{}},
+	{"h2", h2Transport{secure: true}},
+	{"h2c", h2Transport{}},
 }
 
 func transportOf(scheme string) transport {
@@ -58,10 +59,7 @@ func (a *attempt) poolConfig(secure bool) upstream.PoolConfig {
 		Address: net.JoinHostPort(host, strconv.Itoa(port)), ConnectTimeout: a.timeout,
 		DisableReuse: a.member == nil, Dial: a.c.p.o.Dial,
 	}
-	if secure {
-		// As SSLProxyVerify none, httpd's default: the backend's name is not proven.
-		pc.TLS = &tls.Config{ServerName: host, InsecureSkipVerify: true}
-	}
+	a.dialing(&pc, secure)
 	if a.member == nil {
 		return pc
 	}
@@ -100,6 +98,9 @@ func (t httpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Res
 		Body: c.body.reader(), Length: c.body.length,
 	}
 	closing := noKeep || a.member == nil || a.reuseOff()
+	if t.secure {
+		r.Host = a.tlsHost()
+	}
 	if m := a.member; m != nil {
 		r.MaxField = m.Model.ResponseField.V
 		if given(m.Model.Ping) && r.Body != nil {
@@ -153,6 +154,11 @@ func (a *attempt) httpProblem(e *upstream.Error) *problem {
 	switch e.Phase {
 	case upstream.Resolve, upstream.Connect, upstream.Acquire:
 		return a.connectProblem(e)
+	case upstream.TLS:
+		if errors.Is(e, upstream.ErrNoTLS) {
+			return c.noProxyEngine(a)
+		}
+		return &problem{status: 500, phrase: proxyErr, reason: "Error during SSL Handshake with remote server", err: e}
 	case upstream.Send:
 		if e.Timeout {
 			return &problem{status: 504, err: e}
@@ -200,7 +206,8 @@ func phraseIf(b bool) string {
 // wantsUpgrade returns the protocol to ask the backend for, "" for none.
 func (t httpTransport) wantsUpgrade(a *attempt) string {
 	u := a.c.x.Req.Header.Get("Upgrade")
-	if u == "" || a.c.x.Req.Major > 1 {
+	if u == "" || a.c.x.Req.Major > 1 || strings.EqualFold(u, "h2c") {
+		// Behind an upgrade to HTTP/2 nobody would look at the requests any more.
 		return ""
 	}
 	allowed := ""

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -111,7 +110,8 @@ func (c *call) variable(name string) string {
 		return timeVariable(name)
 	}
 	if strings.HasPrefix(name, "SSL_") {
-		return c.sslVariable(name)
+		v, _ := tlsVar(c.x, name)
+		return v
 	}
 	return c.userVariable(name)
 }
@@ -180,51 +180,4 @@ func (c *call) note(name, v string) {
 		c.notes = map[string]string{}
 	}
 	c.notes[name] = v
-}
-
-// sslVariable is what mod_ssl tells of the connection (ssl_engine_vars.c), as far
-// as it can be known without asking for more than the handshake gave.
-func (c *call) sslVariable(name string) string {
-	t := c.x.Req.TLS
-	if t == nil {
-		return ""
-	}
-	switch name {
-	case "SSL_TLS_SNI":
-		return t.ServerName
-	case "SSL_PROTOCOL":
-		return map[uint16]string{0x301: "TLSv1", 0x302: "TLSv1.1", 0x303: "TLSv1.2", 0x304: "TLSv1.3"}[t.Version]
-	case "SSL_SESSION_RESUMED":
-		if t.DidResume {
-			return "Resumed"
-		}
-		return "Initial"
-	case "SSL_CLIENT_VERIFY":
-		switch {
-		case len(t.PeerCertificates) == 0:
-			return "NONE"
-		case len(t.VerifiedChains) > 0:
-			return "SUCCESS"
-		}
-		return "GENEROUS"
-	}
-	if len(t.PeerCertificates) == 0 {
-		return ""
-	}
-	cert := t.PeerCertificates[0]
-	switch name {
-	case "SSL_CLIENT_M_SERIAL":
-		return strings.ToUpper(fmt.Sprintf("%x", cert.SerialNumber))
-	case "SSL_CLIENT_M_VERSION":
-		return strconv.Itoa(cert.Version)
-	case "SSL_CLIENT_S_DN":
-		return cert.Subject.String()
-	case "SSL_CLIENT_I_DN":
-		return cert.Issuer.String()
-	case "SSL_CLIENT_S_DN_CN":
-		return cert.Subject.CommonName
-	case "SSL_CLIENT_I_DN_CN":
-		return cert.Issuer.CommonName
-	}
-	return ""
 }

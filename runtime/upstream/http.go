@@ -23,6 +23,7 @@ type HTTPRequest struct {
 
 	Timeout time.Duration // for each read and write, 60 s
 	Fresh   bool          // do not reuse a connection
+	Host    string        // for [PoolConfig.TLSFor], "" without one
 	// Interim takes each 1xx answer; its error ends the exchange with phase Body.
 	// nil ignores them.
 	Interim func(status int, reason string, h exchange.Header) error
@@ -66,7 +67,7 @@ const maxInterims = 10
 func (p *Pool) RoundTripHTTP(ctx context.Context, r *HTTPRequest) (*exchange.Response, error) {
 	fresh := r.Fresh
 	for {
-		c, err := p.Get(ctx, fresh)
+		c, err := p.GetFor(ctx, fresh, r.Host)
 		if err != nil {
 			return nil, err
 		}

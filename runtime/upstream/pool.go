@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"strings"
 	"sync"
 	"time"
 )
@@ -21,7 +22,8 @@ type Phase string
 // The phases in the order they happen.
 const (
 	Resolve  Phase = "resolve"  // name lookup
-	Connect  Phase = "connect"  // TCP, TLS or unix socket connect
+	Connect  Phase = "connect"  // TCP or unix socket connect
+	TLS      Phase = "tls"      // TLS handshake, checks of the certificate included
 	Acquire  Phase = "acquire"  // no connection free in time
 	Send     Phase = "send"     // writing the request
 	Body     Phase = "body"     // reading the request's body from the client: Err is the reader's
@@ -73,6 +75,9 @@ type PoolConfig struct {
 	DisableReuse   bool          // a new connection for every request
 
 	TLS *tls.Config // for TLS; ServerName must be set or verification be off
+	// TLSFor makes the settings for a host; connections are used again for the
+	// same host only. It goes before TLS; nil from it is the error ErrNoTLS.
+	TLSFor func(host string) *tls.Config
 	// Wrap replaces a new connection, below TLS. What it makes should have a
 	// method NetConn() net.Conn, as *tls.Conn has, so that testing it is cheap.
 	Wrap func(net.Conn) net.Conn
@@ -123,6 +128,7 @@ type PooledConn struct {
 	Uses   int           // how often it was taken before this time; 0 for a new connection
 
 	pool    *Pool
+	host    string // of TLSFor
 	probe   prober
 	since   time.Time // became idle
 	readBy  time.Time
@@ -169,8 +175,13 @@ func later(by time.Time, d time.Duration) (time.Time, bool) {
 
 // Get takes a connection: the idle one used last, a new one, or, with Max open,
 // the next that gets free. fresh asks for a new one. Its error is an *Error of
-// phase Acquire, Resolve or Connect.
+// phase Acquire, Resolve, Connect or TLS.
 func (p *Pool) Get(ctx context.Context, fresh bool) (*PooledConn, error) {
+	return p.GetFor(ctx, fresh, "")
+}
+
+// GetFor is Get for a host of [PoolConfig.TLSFor].
+func (p *Pool) GetFor(ctx context.Context, fresh bool, host string) (*PooledConn, error) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
@@ -180,7 +191,7 @@ func (p *Pool) Get(ctx context.Context, fresh bool) (*PooledConn, error) {
 	for !fresh && len(p.idle) > 0 {
 		c := p.pop()
 		p.mu.Unlock()
-		if c.alive() {
+		if c.host == host && c.alive() {
 			return c, nil
 		}
 		c.Conn.Close()
@@ -196,12 +207,12 @@ func (p *Pool) Get(ctx context.Context, fresh bool) (*PooledConn, error) {
 	if p.open < p.cfg.Max && !p.closed {
 		p.open++
 		p.mu.Unlock()
-		return p.dial(ctx)
+		return p.dial(ctx, host)
 	}
 	w := &waiter{ready: make(chan struct{})}
 	p.waiters = append(p.waiters, w)
 	p.mu.Unlock()
-	return p.await(ctx, w, fresh)
+	return p.await(ctx, w, fresh, host)
 }
 
 // pop takes the idle connection used last; mu is held.
@@ -230,7 +241,7 @@ func (p *Pool) expire(now time.Time) {
 	}
 }
 
-func (p *Pool) await(ctx context.Context, w *waiter, fresh bool) (*PooledConn, error) {
+func (p *Pool) await(ctx context.Context, w *waiter, fresh bool, host string) (*PooledConn, error) {
 	var limit <-chan time.Time
 	if p.cfg.Acquire > 0 {
 		t := time.NewTimer(p.cfg.Acquire)
@@ -259,12 +270,12 @@ func (p *Pool) await(ctx context.Context, w *waiter, fresh bool) (*PooledConn, e
 	case w.err != nil:
 		return nil, &Error{Phase: Acquire, Err: w.err}
 	case w.conn == nil:
-		return p.dial(ctx)
-	case !fresh && w.conn.alive():
+		return p.dial(ctx, host)
+	case !fresh && w.conn.host == host && w.conn.alive():
 		return w.conn, nil
 	}
 	w.conn.Conn.Close()
-	return p.dial(ctx) // in the slot of the one just closed
+	return p.dial(ctx, host) // in the slot of the one just closed
 }
 
 // forget takes w off the queue; false when it is not there any more.
@@ -303,25 +314,30 @@ func (p *Pool) freeSlot() {
 }
 
 // dial connects in a slot that is already counted.
-func (p *Pool) dial(ctx context.Context) (*PooledConn, error) {
+func (p *Pool) dial(ctx context.Context, host string) (*PooledConn, error) {
+	host = strings.Clone(host) // it may lie in the buffer of a request
 	dctx, cancel := context.WithTimeout(ctx, p.cfg.ConnectTimeout)
 	defer cancel()
-	nc, err := p.connect(dctx)
+	nc, err := p.connect(dctx, host)
 	if err != nil {
 		p.freeSlot()
 		phase := Connect
 		var dns *net.DNSError
-		if errors.As(err, &dns) {
+		var hs *handshakeError
+		switch {
+		case errors.As(err, &dns):
 			phase = Resolve
+		case errors.As(err, &hs):
+			phase = TLS
 		}
 		return nil, &Error{Phase: phase, Err: err, Timeout: isTimeout(err)}
 	}
-	c := &PooledConn{Conn: nc, pool: p, R: bufio.NewReaderSize(nc, 4096)}
+	c := &PooledConn{Conn: nc, pool: p, host: host, R: bufio.NewReaderSize(nc, 4096)}
 	c.probe.init(nc)
 	return c, nil
 }
 
-func (p *Pool) connect(ctx context.Context) (net.Conn, error) {
+func (p *Pool) connect(ctx context.Context, host string) (net.Conn, error) {
 	dial := p.cfg.Dial
 	if dial == nil {
 		d := net.Dialer{KeepAlive: -1}
@@ -337,15 +353,7 @@ func (p *Pool) connect(ctx context.Context) (net.Conn, error) {
 	if p.cfg.Wrap != nil {
 		nc = p.cfg.Wrap(nc)
 	}
-	if p.cfg.TLS != nil {
-		t := tls.Client(nc, p.cfg.TLS)
-		if err := t.HandshakeContext(ctx); err != nil {
-			nc.Close()
-			return nil, err
-		}
-		nc = t
-	}
-	return nc, nil
+	return p.secure(ctx, nc, host)
 }
 
 // Put gives the connection back for reuse. What was read ahead must be consumed.
