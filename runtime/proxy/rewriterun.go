@@ -285,7 +285,7 @@ func lowerASCII(s string) string {
 
 // fileTest is -f, -s, -d, -x, -h, -L and -l of RewriteCond.
 func (c *call) fileTest(op byte, name string) bool {
-	if c.p.o.NoFiles || name == "" || strings.IndexByte(name, 0) >= 0 {
+	if name == "" || strings.IndexByte(name, 0) >= 0 {
 		return false
 	}
 	if op == 'h' || op == 'L' || op == 'l' {
