@@ -19,7 +19,6 @@ type rewriter struct {
 	vary     []string // of the rule at hand
 	varyThis []string // of the condition at hand
 	status   int
-	prefixed bool
 	reduced  bool
 	last     *rewriteRule // the last one with a substitution
 }

@@ -63,8 +63,8 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 		both = both[:1]
 	}
 	s.name, s.port = hostPort(pick(main.ServerName, v.ServerName).V, 0)
-	if _, own := hostPort(v.ServerName.V, 0); own <= 0 && len(v.Addresses) > 0 {
-		if _, port := hostPort(v.Addresses[0].V, 0); port > 0 { // ap_parse_vhost_addrs
+	if !given(v.ServerName) && len(v.Addresses) > 0 { // a ServerName without a port takes it away again
+		if _, port := hostPort(v.Addresses[0].V, 0); port > 0 {
 			s.port = port + p.o.PortOffset
 		}
 	}
@@ -362,15 +362,22 @@ func (s *server) locate(path, url string) conf {
 	c.errorDocs = maps.Clone(c.errorDocs)
 	if url != "" {
 		for _, sec := range s.proxies {
-			if sec.proxied(url) {
-				sec.layer.over(&c)
-			}
+			sec.put(&c, sec.proxied, url)
 		}
 	}
 	for _, sec := range s.locations {
-		if sec.location(path) {
-			sec.layer.over(&c)
-		}
+		sec.put(&c, sec.location, path)
 	}
 	return c
+}
+
+// put merges the section into the conf if it applies.
+func (s *section) put(c *conf, applies func(string) (bool, error), to string) {
+	ok, err := applies(to)
+	if err != nil {
+		c.unknown = err
+	}
+	if ok {
+		s.layer.over(c)
+	}
 }

@@ -124,7 +124,7 @@ func (s *server) checkMaps(main, v *model.Server) error {
 		for _, r := range set.Rewrite.Rules {
 			for _, name := range mapNames(r) {
 				if _, ok := known[name]; !ok {
-					return at(r.At, fmt.Errorf("RewriteRule: no RewriteMap %q is known", name))
+					return at(r.At, fmt.Errorf("no RewriteMap %q is known", name))
 				}
 			}
 		}
