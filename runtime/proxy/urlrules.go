@@ -141,7 +141,7 @@ func (s *server) addExprs(r *model.Require) error {
 		for _, a := range r.Args[1:] {
 			e, err := expr.Parse(a.V, 0)
 			if err != nil {
-				return at(r.At, fmt.Errorf("Require expr: %w", err))
+				return at(r.At, fmt.Errorf("in Require expr: %w", err))
 			}
 			s.exprs[a.V] = e
 		}
