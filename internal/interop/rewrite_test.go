@@ -55,7 +55,7 @@ func TestRewriteAgreesWithHTTPD(t *testing.T) {
 			for _, h := range []http.Header{{"User-Agent": {""}}, {"User-Agent": {"Mozilla/5"}, "X-One": {"uno"}, "Cookie": {"a=7"}}} {
 				want, got := askRaw(t, ports[0][i], path, h), askRaw(t, ports[1][i], path, h)
 				if leftover.MatchString(want) {
-					odd++ // see docs/differences.md: a status of a rule whose result a later rule replaced
+					odd++ // see docs/differences-urls.md: a status of a rule whose result a later rule replaced
 					continue
 				}
 				if asked++; want != got {

@@ -35,6 +35,7 @@ type conf struct {
 	types         map[string]string
 	force         string // ForceType
 	tls           *tlsconf.Section
+	unknown       error // whether a section applies could not be found out
 }
 
 type reverse struct{ from, to string }
@@ -199,11 +200,17 @@ func newSection(s *model.Section) (*section, error) {
 	return sec, nil
 }
 
-// location reports whether a Location applies to the decoded path.
-func (s *section) location(path string) bool {
+// location reports whether a Location applies to the decoded path. The error is a
+// pattern that took too long.
+func (s *section) location(path string) (bool, error) {
+	if s.re != nil {
+		return s.re.Match(path)
+	}
+	return s.covers(path), nil
+}
+
+func (s *section) covers(path string) bool {
 	switch {
-	case s.re != nil:
-		return s.re.MatchString(path)
 	case s.glob:
 		return matchText(s.path, path, false)
 	}
@@ -212,12 +219,12 @@ func (s *section) location(path string) bool {
 }
 
 // proxied reports whether a Proxy section applies to the mapped URL.
-func (s *section) proxied(url string) bool {
+func (s *section) proxied(url string) (bool, error) {
 	switch {
 	case s.re != nil:
-		return s.re.MatchString(url)
+		return s.re.Match(url)
 	case s.glob:
-		return matchText(s.path, url, true)
+		return matchText(s.path, url, true), nil
 	}
-	return strings.HasPrefix(url, s.path)
+	return strings.HasPrefix(url, s.path), nil
 }

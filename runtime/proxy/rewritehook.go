@@ -139,9 +139,6 @@ func (w *rewriter) local() *problem {
 
 // standsAlone reports whether the path is one of the file system (prefix_stat).
 func (w *rewriter) standsAlone(name string) bool {
-	if w.c.p.o.NoFiles {
-		return false
-	}
 	i := strings.IndexByte(name[1:], '/')
 	first := name
 	if i >= 0 {

@@ -19,7 +19,6 @@ type rewriter struct {
 	vary     []string // of the rule at hand
 	varyThis []string // of the condition at hand
 	status   int
-	prefixed bool
 	reduced  bool
 	last     *rewriteRule // the last one with a substitution
 }
@@ -285,7 +284,7 @@ func lowerASCII(s string) string {
 
 // fileTest is -f, -s, -d, -x, -h, -L and -l of RewriteCond.
 func (c *call) fileTest(op byte, name string) bool {
-	if c.p.o.NoFiles || name == "" || strings.IndexByte(name, 0) >= 0 {
+	if name == "" || strings.IndexByte(name, 0) >= 0 {
 		return false
 	}
 	if op == 'h' || op == 'L' || op == 'l' {

@@ -128,6 +128,9 @@ func (c *call) prepare() *problem {
 	if c.url != "" || c.path != path {
 		c.conf = c.srv.locate(c.path, c.url)
 	}
+	if c.conf.unknown != nil {
+		return &problem{status: 500, err: c.conf.unknown} // the section may guard something
+	}
 	if !c.sub {
 		c.setEnv(c.conf.env[len(c.srv.base.env):])
 	}

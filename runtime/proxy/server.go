@@ -66,8 +66,8 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 		both = both[:1]
 	}
 	s.name, s.port = hostPort(pick(main.ServerName, v.ServerName).V, 0)
-	if _, own := hostPort(v.ServerName.V, 0); own <= 0 && len(v.Addresses) > 0 {
-		if _, port := hostPort(v.Addresses[0].V, 0); port > 0 { // ap_parse_vhost_addrs
+	if !given(v.ServerName) && len(v.Addresses) > 0 { // a ServerName without a port takes it away again
+		if _, port := hostPort(v.Addresses[0].V, 0); port > 0 {
 			s.port = port + p.o.PortOffset
 		}
 	}
@@ -374,19 +374,30 @@ func (s *server) locate(path, url string) conf {
 	c.errorDocs = maps.Clone(c.errorDocs)
 	if url != "" {
 		for _, sec := range s.proxies {
-			if sec.proxied(url) {
-				sec.layer.over(&c)
+			if sec.put(&c, sec.proxied, url) {
 				c.auth = sec.layer.auth.over(c.auth)
 			}
 		}
 	}
 	var auth *authConf // Locations are merged with each other first (ap_location_walk)
 	for _, sec := range s.locations {
-		if sec.location(path) {
-			sec.layer.over(&c)
+		if sec.put(&c, sec.location, path) {
 			auth = sec.layer.auth.over(auth)
 		}
 	}
 	c.auth = auth.over(c.auth)
 	return c
+}
+
+// put merges the section into the conf if it applies, and reports whether it does.
+// Access control is left to the caller.
+func (s *section) put(c *conf, applies func(string) (bool, error), to string) bool {
+	ok, err := applies(to)
+	if err != nil {
+		c.unknown = err
+	}
+	if ok {
+		s.layer.over(c)
+	}
+	return ok
 }

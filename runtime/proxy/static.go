@@ -73,9 +73,6 @@ func (c *call) mapFile() (name, info string) {
 	} else if c.translating {
 		return full, ""
 	}
-	if c.p.o.NoFiles {
-		return full, ""
-	}
 	start := 1
 	if root := strings.TrimSuffix(c.srv.documentRoot(), "/"); strings.HasPrefix(full, root+"/") {
 		start = len(root) + 1
@@ -301,12 +298,13 @@ func (c *call) sendFile(root *os.Root, rest, name string) *problem {
 		return &problem{status: 403}
 	}
 	q := c.x.Req
-	w := &fileWriter{c: c, header: http.Header{}}
+	w := &fileWriter{c: c, header: http.Header{}, modified: st.ModTime().UTC().Format(http.TimeFormat)}
 	w.header.Set("ETag", c.etag(st))
 	kind := c.contentType(name)
-	w.header["Content-Type"] = nil
+	w.header["Content-Type"] = nil // so that net/http does not guess
 	if kind != "" {
 		w.header.Set("Content-Type", kind)
+		w.kind = kind
 	}
 	r := &http.Request{Method: q.Method, Header: http.Header{}}
 	if q.Method == "POST" {
@@ -314,6 +312,12 @@ func (c *call) sendFile(root *os.Root, rest, name string) *problem {
 	}
 	for _, n := range []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"} {
 		if v, ok := joined(q.Header, n); ok {
+			if n == "Range" {
+				if !validRange(v) {
+					continue
+				}
+				v = "bytes=" + v[len("bytes="):]
+			}
 			r.Header.Set(n, v)
 		}
 	}
@@ -338,6 +342,8 @@ type fileWriter struct {
 	prob   *problem
 	begun  bool
 	skip   bool // the body is not sent
+
+	modified, kind string
 }
 
 func (w *fileWriter) Header() http.Header { return w.header }
@@ -353,13 +359,21 @@ func (w *fileWriter) WriteHeader(status int) {
 	} else if status == 200 || status == 206 {
 		length = -1
 	}
-	if status >= 400 {
-		w.skip = true
-		w.prob = &problem{status: status}
-		if v := w.header.Get("Content-Range"); v != "" {
-			w.c.errHeader.Add("Content-Range", v)
+	w.skip = status >= 400
+	switch status {
+	case 304, 412: // with the fields of the file, and no page
+		w.header.Set("Last-Modified", w.modified)
+		w.header.Set("Accept-Ranges", "bytes")
+		w.header.Del("Content-Type")
+		if status == 412 && w.kind != "" {
+			w.header.Set("Content-Type", w.kind)
 		}
-		return
+		length = 0
+	default:
+		if w.skip {
+			w.prob = &problem{status: status}
+			return
+		}
 	}
 	var h exchange.Header
 	for _, n := range []string{"Last-Modified", "Etag", "Accept-Ranges", "Content-Range", "Content-Type"} {
@@ -367,15 +381,35 @@ func (w *fileWriter) WriteHeader(status int) {
 			if n == "Etag" {
 				n = "ETag"
 			}
-			if status == 304 && (n == "Last-Modified" || n == "Accept-Ranges" || n == "Content-Type") {
-				continue
-			}
 			h.Add(n, v)
 		}
 	}
 	w.c.status = status
 	w.c.finishHeader(&h, false)
-	w.skip = w.c.head(status, statusText(status), h, length) != nil || w.c.x.Req.Method == "HEAD"
+	if w.c.head(status, statusText(status), h, length) != nil || w.c.x.Req.Method == "HEAD" {
+		w.skip = true
+	}
+}
+
+// validRange reports whether httpd heeds a Range (ap_set_byterange): a list of
+// first-last, first- and -length.
+func validRange(v string) bool {
+	list, ok := cutFold(v, "bytes=")
+	if !ok {
+		return false
+	}
+	for e := range strings.SplitSeq(list, ",") {
+		first, last, ok := strings.Cut(strings.TrimSpace(e), "-")
+		a, err1 := strconv.ParseInt(first, 10, 64)
+		b, err2 := strconv.ParseInt(last, 10, 64)
+		switch {
+		case !ok || first == "" && (err2 != nil || b == 0), first != "" && err1 != nil:
+			return false
+		case first != "" && last != "" && (err2 != nil || b < a):
+			return false
+		}
+	}
+	return true
 }
 
 func (w *fileWriter) Write(b []byte) (int, error) {

@@ -123,7 +123,7 @@ func (s *server) checkMaps(main, v *model.Server) error {
 		for _, r := range set.Rewrite.Rules {
 			for _, name := range mapNames(r) {
 				if _, ok := known[name]; !ok {
-					return at(r.At, fmt.Errorf("RewriteRule: no RewriteMap %q is known", name))
+					return at(r.At, fmt.Errorf("no RewriteMap %q is known", name))
 				}
 			}
 		}
@@ -142,7 +142,7 @@ func checkExprs(r *model.Require) error {
 			words = append(words, a.V)
 		}
 		if _, err := expr.Parse(strings.Join(words, " "), 0); err != nil {
-			return at(r.At, fmt.Errorf("Require expr: %w", err))
+			return at(r.At, fmt.Errorf("in Require expr: %w", err))
 		}
 	}
 	for _, k := range r.Children {
