@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"strconv"
 	"strings"
 )
@@ -16,7 +15,7 @@ import (
 // it records does not depend on the code under test.
 type ajpBackend struct{ lines }
 
-func (b *ajpBackend) set(n behaviour) error { return b.listen(n, b.serve) }
+func (b *ajpBackend) set(n behaviourJSON) error { return b.listen(n, b.serve) }
 
 var ajpMethods = strings.Fields(`OPTIONS GET HEAD POST PUT DELETE TRACE PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK ACL REPORT
 	VERSION-CONTROL CHECKIN CHECKOUT UNCHECKOUT SEARCH MKWORKSPACE UPDATE LABEL MERGE BASELINE-CONTROL MKACTIVITY`)
@@ -74,6 +73,8 @@ func (b *ajpBackend) request(p []byte, number int) (*seen, error) {
 	s.MethodCode = int(c.byte())
 	if s.MethodCode >= 1 && s.MethodCode <= len(ajpMethods) {
 		s.Method = ajpMethods[s.MethodCode-1]
+	} else if s.MethodCode == 0xFF {
+		s.Method = "(stored)"
 	}
 	s.Protocol, s.URI = value(c.text()), value(c.text())
 	s.RemoteAddr, s.RemoteHost, s.ServerName = c.text(), c.text(), c.text()
@@ -101,9 +102,6 @@ func (b *ajpBackend) request(p []byte, number int) (*seen, error) {
 			s.Attributes = append(s.Attributes, []string{name, value(c.text()), value(c.text())})
 		case "ssl_key_size":
 			s.Attributes = append(s.Attributes, []string{name, strconv.Itoa(c.number())})
-		case "stored_method":
-			m := value(c.text())
-			s.Attributes = append(s.Attributes, []string{name, m})
 		default:
 			s.Attributes = append(s.Attributes, []string{name, value(c.text())})
 		}
@@ -156,10 +154,10 @@ func (b *ajpBackend) serve(c net.Conn, number int) {
 			b.log.add(&seen{Member: b.name, Conn: number, Packet: "broken: " + err.Error()})
 			return
 		}
-		b.log.add(s)
 		if !b.body(c, r, s) {
-			return
+			return // recorded is what came whole
 		}
+		b.log.add(s)
 		n.wait()
 		if !b.answer(c, s, &n) {
 			return
@@ -194,13 +192,11 @@ func (b *ajpBackend) body(c net.Conn, r io.Reader, s *seen) bool {
 			data = p[2:]
 		}
 		total += len(data)
-		b.log.update(func() {
-			s.Chunks = append(s.Chunks, len(data))
-			s.Body += string(data)
-			if chunked {
-				s.LastPacket = hex.EncodeToString(append([]byte{0x12, 0x34, byte(len(p) >> 8), byte(len(p))}, p...))
-			}
-		})
+		s.Chunks = append(s.Chunks, len(data))
+		s.Body += string(data)
+		if chunked {
+			s.LastPacket = hex.EncodeToString(append([]byte{0x12, 0x34, byte(len(p) >> 8), byte(len(p))}, p...))
+		}
 		if len(data) == 0 {
 			return true
 		}
@@ -214,15 +210,7 @@ func ajpText(b []byte, s string) []byte {
 }
 
 func ajpHead(n *behaviour) []byte {
-	status, reason := n.Status, "OK"
-	if status == 0 {
-		status = 200
-	} else if reason = http.StatusText(status); reason == "" {
-		reason = "X"
-	}
-	if n.Reason != nil {
-		reason = *n.Reason
-	}
+	status, reason := n.line()
 	b := ajpText([]byte{4, byte(status >> 8), byte(status)}, reason)
 	b = append(b, 0, byte(len(n.Headers)+1))
 	for i, h := range append([][2]string{{"Content-Type", "text/plain"}}, n.Headers...) {
@@ -249,13 +237,7 @@ func ajpData(text string, length int) []byte {
 
 // answer answers and reports whether the connection goes on.
 func (b *ajpBackend) answer(c net.Conn, s *seen, n *behaviour) bool {
-	method := s.Method
-	for _, a := range s.Attributes {
-		if a[0] == "stored_method" {
-			method = a[1]
-		}
-	}
-	text := b.name + " " + method + " " + s.URI + "\n"
+	text := b.name + " " + s.Method + " " + s.URI + "\n"
 	if n.Body != nil {
 		text = *n.Body
 	} else if n.Size > 0 {
@@ -309,7 +291,7 @@ func (b *ajpBackend) answer(c net.Conn, s *seen, n *behaviour) bool {
 		}
 		return true
 	}
-	if method == "HEAD" || n.Status == 304 || n.Status == 204 {
+	if s.Method == "HEAD" || n.Status == 304 || n.Status == 204 {
 		return send(head, end)
 	}
 	return send(head, data, end) && !n.CloseAfter

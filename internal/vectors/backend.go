@@ -2,10 +2,10 @@ package vectors
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +30,28 @@ type behaviour struct {
 	Interim    [][]any     `json:"interim"` // "103 Early Hints", then pairs of name and value
 	Upgrade    string      `json:"upgrade"`
 	Packets    []string    `json:"packets"` // AJP payloads in hex
+}
+
+// behaviourJSON is how a case writes it; what set leaves out stays as it was.
+type behaviourJSON = json.RawMessage
+
+// reasons are those that the recording's backends had on their own.
+var reasons = map[int]string{0: "OK", 200: "OK", 204: "No Content", 302: "Found", 304: "Not Modified", 401: "Unauthorized",
+	404: "Not Found", 500: "Internal Server Error", 503: "Service Unavailable"}
+
+// line returns status and reason.
+func (n *behaviour) line() (int, string) {
+	status, reason := n.Status, reasons[n.Status]
+	if status == 0 {
+		status = 200
+	}
+	if reason == "" {
+		reason = "Status"
+	}
+	if n.Reason != nil {
+		reason = *n.Reason
+	}
+	return status, reason
 }
 
 // wait is the time before an answer.
@@ -90,10 +112,14 @@ type lines struct {
 	done  chan struct{} // closed by stop
 }
 
-// listen takes the behaviour and opens or closes the port as it says.
-func (b *lines) listen(n behaviour, serve func(net.Conn, int)) error {
+// listen changes the behaviour and opens or closes the port as it says.
+func (b *lines) listen(change behaviourJSON, serve func(net.Conn, int)) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	n := b.b
+	if err := json.Unmarshal(change, &n); err != nil {
+		return err
+	}
 	b.b = n
 	if b.done == nil {
 		b.done = make(chan struct{})
@@ -161,7 +187,7 @@ func hang(r io.Reader) { io.Copy(io.Discard, r) }
 // backend is a scripted HTTP backend.
 type backend struct{ lines }
 
-func (b *backend) set(n behaviour) error { return b.listen(n, b.serve) }
+func (b *backend) set(n behaviourJSON) error { return b.listen(n, b.serve) }
 
 func (b *backend) serve(c net.Conn, number int) {
 	defer c.Close()
@@ -325,24 +351,20 @@ func (b *backend) plain(c net.Conn, s *seen, n *behaviour) bool {
 	} else if n.Size > 0 {
 		body = strings.Repeat("z", n.Size)
 	}
-	status, reason := n.Status, "OK"
-	if status == 0 {
-		status = 200
-	} else if reason = http.StatusText(status); reason == "" {
-		reason = "X"
-	}
-	if n.Reason != nil {
-		reason = *n.Reason
-	}
+	status, reason := n.line()
 	out := fmt.Sprintf("HTTP/1.1 %d %s\r\n", status, reason)
 	for _, h := range n.Headers {
 		out += h[0] + ": " + h[1] + "\r\n"
 	}
-	out += fmt.Sprintf("Content-Length: %d\r\nContent-Type: text/plain\r\n", len(body))
+	if status == 204 || status == 304 {
+		body = ""
+	} else {
+		out += fmt.Sprintf("Content-Length: %d\r\nContent-Type: text/plain\r\n", len(body))
+	}
 	if n.Mode == "early_final" {
 		out += "Connection: close\r\n"
 	}
-	if strings.HasPrefix(s.Line, "HEAD ") || status == 304 || status == 204 {
+	if strings.HasPrefix(s.Line, "HEAD ") {
 		body = ""
 	}
 	io.WriteString(c, out+"\r\n"+body)

@@ -217,7 +217,9 @@ func (c *client) read(q *request, got *response) error {
 		if got.Status >= 200 || got.Status == 101 {
 			break
 		}
-		got.Interim = append(got.Interim, []any{got.Status, got.Reason, got.Headers})
+		if got.Status != 100 || !got.Got100 {
+			got.Interim = append(got.Interim, []any{got.Status, got.Reason, got.Headers})
+		}
 		got.Headers = nil
 	}
 	if got.Status == 101 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -118,11 +119,17 @@ func (p *player) answer(got, want *response) string {
 	case got.Status != want.Status || got.Reason != p.want(want.Reason) || got.HTTP != want.HTTP:
 		return differ("status", fmt.Sprint(got.Status, " ", got.Reason, " ", got.HTTP, " ", got.text()), fmt.Sprint(want.Status, " ", want.Reason, " ", want.HTTP))
 	}
-	if g, w := headerText(got.Headers), p.want(headerText(want.Headers)); !same(g, w) {
+	part := want.part()
+	if g, w := headerText(got.Headers, part), p.want(headerText(want.Headers, part)); !same(g, w) {
 		return differ("headers", g, w)
 	}
 	if want.Body != nil {
 		g, w := got.text(), p.want(*want.Body)
+		if part {
+			if i := strings.Index(g, w); i >= 0 {
+				g = g[i : i+len(w)]
+			}
+		}
 		if p.f.Body != nil {
 			g = p.f.Body(g, w)
 		}
@@ -140,6 +147,22 @@ func (p *player) answer(got, want *response) string {
 	return ""
 }
 
+// part reports whether only a part of the body was recorded, or one with a
+// directory of another length in it.
+func (r *response) part() bool {
+	if r.Body == nil || r.Framing != "length" || r.Truncated {
+		return false
+	}
+	for _, h := range r.Headers {
+		if strings.EqualFold(h[0], "Content-Length") {
+			return h[1] != strconv.Itoa(len(fiveDigits.ReplaceAllString(*r.Body, "12345")))
+		}
+	}
+	return false
+}
+
+var fiveDigits = regexp.MustCompile(`@[A-Z]+@`)
+
 func (r *response) text() string {
 	if r.Body == nil {
 		return ""
@@ -147,10 +170,14 @@ func (r *response) text() string {
 	return *r.Body
 }
 
-// headerText is the header as lines; the elements of Allow are sorted.
-func headerText(h [][2]string) string {
+// headerText is the header as lines; the elements of Allow are sorted. noLength
+// leaves out Content-Length.
+func headerText(h [][2]string, noLength bool) string {
 	var b strings.Builder
 	for _, f := range h {
+		if noLength && strings.EqualFold(f[0], "Content-Length") {
+			continue
+		}
 		if strings.EqualFold(f[0], "Allow") {
 			list := strings.FieldsFunc(f[1], func(r rune) bool { return r == ',' || r == ' ' })
 			slices.Sort(list)
@@ -161,22 +188,16 @@ func headerText(h [][2]string) string {
 	return b.String()
 }
 
+var optionRun = regexp.MustCompile(`(?:<option [^\n]*\n)+`)
+
 // sortOptions sorts neighbouring <option> lines: the order of the methods on a
 // manager page changes from start to start.
 func sortOptions(s string) string {
-	if !strings.Contains(s, "<option") {
-		return s
-	}
-	lines := strings.SplitAfter(s, "\n")
-	for i := 0; i < len(lines); i++ {
-		j := i
-		for j < len(lines) && strings.HasPrefix(lines[j], "<option") {
-			j++
-		}
-		slices.Sort(lines[i:j])
-		i = max(i, j-1)
-	}
-	return strings.Join(lines, "")
+	return optionRun.ReplaceAllStringFunc(s, func(run string) string {
+		lines := strings.SplitAfter(run, "\n")
+		slices.Sort(lines)
+		return strings.Join(lines, "")
+	})
 }
 
 // records compares what backends and log have of a step; what is still on its way
@@ -242,6 +263,7 @@ func (p *player) checks() string {
 	if len(p.v.Checks) == 0 {
 		return ""
 	}
+	p.all = append(p.all, p.seen.take()...)
 	set := map[string]bool{}
 	for _, s := range p.all {
 		if p.isCheck(&s) && !s.Accepted {

@@ -23,16 +23,16 @@ import (
 
 // Vector is one recorded case.
 type Vector struct {
-	ID       string               `json:"id"`
-	Topic    string               `json:"topic"`
-	Config   string               `json:"config"`
-	Files    map[string]string    `json:"files"`
-	Backends map[string]behaviour `json:"backends"`
-	Startup  *startup             `json:"startup"`
-	Removed  []string             `json:"modules_removed"`
-	Prelude  []string             `json:"prelude_added"`
-	Steps    []step               `json:"steps"`
-	Checks   []seen               `json:"health_checks"`
+	ID       string                   `json:"id"`
+	Topic    string                   `json:"topic"`
+	Config   string                   `json:"config"`
+	Files    map[string]string        `json:"files"`
+	Backends map[string]behaviourJSON `json:"backends"`
+	Startup  *startup                 `json:"startup"`
+	Removed  []string                 `json:"modules_removed"`
+	Prelude  []string                 `json:"prelude_added"`
+	Steps    []step                   `json:"steps"`
+	Checks   []seen                   `json:"health_checks"`
 }
 
 // startup is how httpd refused to start.
@@ -43,12 +43,12 @@ type startup struct {
 }
 
 type step struct {
-	Request  *request              `json:"request"`
-	Parallel []*request            `json:"parallel"`
-	Set      map[string]*behaviour `json:"set"`
-	Sleep    float64               `json:"sleep"`
-	Graceful any                   `json:"graceful"`
-	Unstable any                   `json:"unstable"`
+	Request  *request                 `json:"request"`
+	Parallel []*request               `json:"parallel"`
+	Set      map[string]behaviourJSON `json:"set"`
+	Sleep    float64                  `json:"sleep"`
+	Graceful any                      `json:"graceful"`
+	Unstable any                      `json:"unstable"`
 	Expect   struct {
 		Response  *response   `json:"response"`
 		Responses []*response `json:"responses"`
@@ -99,12 +99,13 @@ type player struct {
 	backends map[string]peer
 	kept     map[string]*client
 	logged   []string // of the current step
+	overlap  bool     // log lines of parallel requests were recorded with the next step
 	all      []seen   // of all steps
 }
 
 // peer is a scripted backend of either protocol.
 type peer interface {
-	set(behaviour) error
+	set(behaviourJSON) error
 	stop()
 }
 
@@ -174,12 +175,16 @@ func (p *player) prepare() error {
 		}
 	}
 	for name, b := range p.v.Backends {
+		var first behaviour
+		if err := json.Unmarshal(b, &first); err != nil {
+			return err
+		}
 		var n peer = &backend{lines: lines{name: name, port: p.places[name], log: p.seen}}
-		if b.Proto == "ajp" {
+		if first.Proto == "ajp" {
 			n = &ajpBackend{lines: lines{name: name, port: p.places[name], log: p.seen}}
 		}
 		p.backends[name] = n
-		if err := n.set(b); err != nil {
+		if err := n.set(p.script(b)); err != nil {
 			return err
 		}
 	}
@@ -206,10 +211,13 @@ func (p *player) fill(s string) string {
 	return strings.ReplaceAll(s, "$ROOT", p.root)
 }
 
+// script fills a behaviour in.
+func (p *player) script(b behaviourJSON) behaviourJSON { return behaviourJSON(p.fill(string(b))) }
+
 func (p *player) step(s *step) string {
 	for name, n := range s.Set {
 		if b := p.backends[name]; b != nil {
-			if err := b.set(*n); err != nil {
+			if err := b.set(p.script(n)); err != nil {
 				return err.Error()
 			}
 		}
@@ -223,10 +231,12 @@ func (p *player) step(s *step) string {
 			return "graceful restart: " + err.Error()
 		}
 	}
-	p.logged = nil
-	if p.f.Log != nil {
-		p.f.Log()
+	if !p.overlap {
+		if p.logged = nil; p.f.Log != nil {
+			p.f.Log()
+		}
 	}
+	p.overlap = len(s.Parallel) > 0
 	switch {
 	case s.Request != nil:
 		got, err := p.request(s.Request)
