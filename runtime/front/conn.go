@@ -325,10 +325,11 @@ func (c *conn) refuse(w *work, ref *refusal) {
 		page = append(page, reasonOf(ref.status)...)
 		page = append(page, '\n')
 	}
-	h := make(exchange.Header, 0, 2)
+	h := make(exchange.Header, 0, 4)
 	if cfg.ServerHeader != "" {
 		h.Add("Server", cfg.ServerHeader)
 	}
+	h = append(h, exchange.Field{Name: "Content-Length"}, exchange.Field{Name: "Connection"})
 	if ct != "" {
 		h.Add("Content-Type", ct)
 	}

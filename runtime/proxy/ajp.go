@@ -48,7 +48,7 @@ func (ajpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Respon
 					continue
 				}
 				a.fail()
-				return nil, &problem{status: 503, err: err}
+				return nil, failure("AH00897", "cping/cpong failed to "+a.address(), "ping", problem{status: 503, err: err})
 			}
 		}
 		return a.ajpExchange(ctx, pc, conn)
@@ -107,20 +107,25 @@ func (a *attempt) ajpProblem(err error) *problem {
 	if !errors.As(err, &e) {
 		return &problem{status: 503, err: err}
 	}
+	p := failure("AH00893", "dialog failed with "+a.address(), string(e.Phase), problem{status: 500, err: e})
+	switch {
+	case e.Phase == ajp.PhaseClient:
+		p.id, p.what = "AH02822", "dialog failed with client "+a.c.x.Req.Remote.String()
+	case !e.GotPacket:
+		p.id, p.what = "AH00878", "read response failed from "+a.address()
+	}
 	switch {
 	case e.TooLarge, e.Phase == ajp.PhaseClient:
-		return &problem{status: 400, err: e}
+		p.status = 400
 	case e.Timeout && a.ping() > 0:
-		return &problem{status: 504, err: e}
-	}
-	if a.safe() && e.BytesSent == 0 {
+		p.status = 504
+	case a.safe() && e.BytesSent == 0:
 		a.fail()
-		return &problem{status: 503, err: e}
-	}
-	if !e.GotHead {
+		p.status = 503
+	case !e.GotHead:
 		a.fail()
 	}
-	return &problem{status: 500, err: e}
+	return p
 }
 
 // safe reports whether a request may be repeated after it was sent.

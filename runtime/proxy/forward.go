@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -84,7 +83,7 @@ func (c *call) forward() *problem {
 	}
 	scheme, authority, rest, ok := splitTarget(c.url)
 	if !ok {
-		return &problem{status: 500, err: errors.New("AH01144: no protocol handler for " + visible(c.url))}
+		return c.noHandler("")
 	}
 	if !safeRaw(q.Query) || c.literal && !safeRaw(rest) {
 		return &problem{status: 403}
@@ -139,6 +138,7 @@ func (c *call) forward() *problem {
 	_, a.authority, _, _ = splitTarget(c.p.shift(scheme + "://" + authority))
 	resp, prob := a.run(ctx)
 	if prob != nil {
+		c.logAttempt(a, prob, 1, false)
 		return prob
 	}
 	return c.relay(a, resp)
@@ -147,7 +147,7 @@ func (c *call) forward() *problem {
 // balance is the failover loop.
 func (c *call) balance(ctx context.Context, b *balancer.Balancer, target, sticky string) *problem {
 	if b == nil {
-		return &problem{status: 500, err: errors.New("AH01144: no balancer for " + visible(c.url))}
+		return c.noHandler("balancer")
 	}
 	req := balancer.StickyRequest{URL: sticky, Header: c.x.Req.Header}
 	for n, most := 0, b.Attempts(); ; n++ {
@@ -156,14 +156,14 @@ func (c *call) balance(ctx context.Context, b *balancer.Balancer, target, sticky
 			return &problem{status: 503, err: err}
 		}
 		c.balancerEnv(b, m, ch)
-		prob := c.once(ctx, b, m, target)
+		prob, a := c.once(ctx, b, m, target)
 		if prob == nil {
 			return nil
 		}
 		again := prob.status == 503 && !m.Usable() && n < most && !c.body.consumed && !c.x.W.Started()
-		c.p.log.Error("attempt failed", "balancer", b.Name, "member", m.Name, "attempt", n+1,
-			"reason", prob.Error(), "failover", again)
-		prob.err = nil
+		if a != nil && !prob.logged {
+			c.logAttempt(a, prob, n+1, again)
+		}
 		c.failOnStatus(b, m, prob.status)
 		if !again {
 			return prob
@@ -172,11 +172,11 @@ func (c *call) balance(ctx context.Context, b *balancer.Balancer, target, sticky
 }
 
 // once is one attempt at a member, answer included.
-func (c *call) once(ctx context.Context, b *balancer.Balancer, m *balancer.Member, target string) *problem {
+func (c *call) once(ctx context.Context, b *balancer.Balancer, m *balancer.Member, target string) (*problem, *attempt) {
 	defer m.Release()
 	scheme, authority, base, ok := splitTarget(m.URL)
 	if !ok {
-		return &problem{status: 500, err: errors.New("AH01144: member without a scheme")}
+		return c.noHandler(""), nil
 	}
 	a := &attempt{c: c, b: b, member: m, scheme: scheme, authority: authority, target: base + target, timeout: c.srv.timeout}
 	if given(m.Model.Timeout) {
@@ -184,12 +184,15 @@ func (c *call) once(ctx context.Context, b *balancer.Balancer, m *balancer.Membe
 	}
 	resp, prob := a.run(ctx)
 	if prob != nil {
-		return prob
+		return prob, a
 	}
 	status := resp.Status
 	prob = c.relay(a, resp)
 	c.failOnStatus(b, m, status)
-	return prob
+	if prob != nil {
+		prob.logged = true // the backend's own answer is replaced: nothing failed
+	}
+	return prob, a
 }
 
 // failOnStatus puts the member into error for a status in failonstatus.
@@ -201,7 +204,7 @@ func (c *call) failOnStatus(b *balancer.Balancer, m *balancer.Member, status int
 	for f := range strings.FieldsFuncSeq(list, func(r rune) bool { return r == ',' || r == ' ' }) {
 		if n, err := strconv.Atoi(f); err == nil && n == status {
 			m.Fail()
-			c.p.log.Error("AH01174: forcing member into error state by failonstatus", "balancer", b.Name, "member", m.Name, "status", status)
+			c.p.log.Error("AH01174: forcing "+m.Name+" into error state because of its status in failonstatus", "balancer", b.Name, "member", m.Name, "status", status)
 			return
 		}
 	}
@@ -230,7 +233,7 @@ func (c *call) maxForwards() *problem {
 	if has {
 		i, err := strconv.Atoi(strings.TrimSpace(v))
 		if err != nil || i < 0 {
-			return &problem{status: 400, phrase: proxyErr, reason: "Max-Forwards request header could not be parsed"}
+			return &problem{status: 400, phrase: proxyErr, reason: "Max-Forwards request header could not be parsed", id: "AH10188", what: "Max-Forwards value " + strconv.Quote(v) + " could not be parsed", warn: true}
 		}
 		if i == 0 {
 			if q.Method == "TRACE" || q.Method == "OPTIONS" {
@@ -261,7 +264,7 @@ type attempt struct {
 func (a *attempt) run(ctx context.Context) (*exchange.Response, *problem) {
 	t := transportOf(a.scheme)
 	if t == nil {
-		return nil, &problem{status: 500, err: errors.New("AH01144: no protocol handler was valid for scheme " + a.scheme)}
+		return nil, a.c.noHandler(a.scheme)
 	}
 	return t.roundTrip(ctx, a)
 }

@@ -19,6 +19,15 @@ type problem struct {
 	phrase string // "" is the usual one
 	reason string // shown with the phrase Proxy Error
 	err    error  // for the log
+
+	realm    string // WWW-Authenticate of a 401, "" for AuthName's
+	location string // of a redirection
+	allow    string // of a 405
+
+	id, what string // httpd's number for the event and what it says, for the log
+	phase    string // of an attempt
+	warn     bool   // logged as a warning
+	logged   bool
 }
 
 func (p *problem) Error() string {
@@ -59,7 +68,7 @@ var pageText = map[int]string{
 }
 
 // page returns the generated page, byte for byte as httpd's ap_send_error_response.
-func (p *problem) page(method, expect, admin, location string) string {
+func (p *problem) page(method, expect, admin string, extra int) string {
 	text := pageText[p.status]
 	reason := ""
 	if p.reason != "" {
@@ -67,7 +76,7 @@ func (p *problem) page(method, expect, admin, location string) string {
 	}
 	switch p.status {
 	case 301, 302:
-		text = `<p>The document has moved <a href="` + html.EscapeString(location) + `">here</a>.</p>`
+		text = `<p>The document has moved <a href="` + html.EscapeString(p.location) + `">here</a>.</p>`
 	case 400, 502:
 		if reason != "" {
 			text = strings.TrimSuffix(text, "</p>") + reason + "</p>"
@@ -95,6 +104,10 @@ func (p *problem) page(method, expect, admin, location string) string {
 	if text == "" {
 		text = "<p>" + html.EscapeString(p.title()) + "</p>"
 	}
+	if extra != 0 {
+		text += "\n<p>Additionally, a " + strconv.Itoa(extra) + " " + html.EscapeString(statusText(extra)) +
+			"\nerror was encountered while trying to use an ErrorDocument to handle the request.</p>"
+	}
 	return "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\" \"http://www.w3.org/TR/html4/strict.dtd\">\n<html><head>\n<title>" +
 		strconv.Itoa(p.status) + " " + p.title() + "</title>\n</head><body>\n<h1>" + p.title() + "</h1>\n" + text + "\n</body></html>\n"
 }
@@ -103,5 +116,5 @@ func (p *problem) page(method, expect, admin, location string) string {
 // virtual host is known.
 func ErrorPage(status int) (contentType string, body []byte) {
 	p := &problem{status: status}
-	return pageType, []byte(p.page("", "", "", ""))
+	return pageType, []byte(p.page("", "", "", 0))
 }

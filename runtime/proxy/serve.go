@@ -30,6 +30,9 @@ type call struct {
 	status int
 	bytes  int64
 	sent   exchange.Header // of the answer, for the log
+
+	first     *problem        // what an ErrorDocument is being sent for, else nil
+	errHeader exchange.Header // fields that stay when the answer is replaced
 }
 
 func protocol(q *exchange.Request) string {
@@ -53,6 +56,12 @@ func (c *call) run() *problem {
 	if e := q.Header.Get("Expect"); e != "" && !strings.EqualFold(e, "100-continue") {
 		return &problem{status: 417}
 	}
+	return c.route()
+}
+
+// route finds who answers the request's path, and has it answered.
+func (c *call) route() *problem {
+	q := c.x.Req
 	if q.Path == "" || q.Path[0] != '/' {
 		if q.Target == "*" && q.Method == "OPTIONS" {
 			return c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: "GET,HEAD,POST,OPTIONS"}}, "")
@@ -237,41 +246,6 @@ func (c *call) view() manager.View {
 	return manager.View{ServerName: c.serverName(), Path: c.path, Balancers: c.srv.order, Paths: c.srv.paths}
 }
 
-// problem sends an answer of our own: ErrorDocument text or the generated page.
-func (c *call) problem(p *problem) {
-	if p.err != nil {
-		c.p.log.Error("request failed", "server", c.srv.name, "method", c.x.Req.Method, "path", c.path,
-			"status", p.status, "reason", p.Error())
-	}
-	if c.x.W.Started() {
-		c.x.W.Abort()
-		return
-	}
-	var h exchange.Header
-	location := ""
-	if p.status == 401 {
-		h.Add("WWW-Authenticate", `Basic realm="`+strings.ReplaceAll(c.conf.authName, `"`, `\"`)+`"`)
-	}
-	if doc, ok := c.conf.errorDocs[p.status]; ok {
-		switch {
-		case strings.HasPrefix(doc, "http://"), strings.HasPrefix(doc, "https://"):
-			h.Add("Location", doc)
-			p, location = &problem{status: 302}, doc
-		case strings.HasPrefix(doc, "/"):
-			if text, kind, ok := c.localFile(doc); ok {
-				c.send(p.status, p.title(), append(h, exchange.Field{Name: "Content-Type", Value: kind}), text)
-				return
-			}
-		case !strings.EqualFold(doc, "default"):
-			h.Add("Content-Type", pageType)
-			c.send(p.status, p.title(), h, strings.TrimPrefix(doc, `"`))
-			return
-		}
-	}
-	h.Add("Content-Type", pageType)
-	c.send(p.status, p.title(), h, p.page(c.x.Req.Method, c.x.Req.Header.Get("Expect"), c.srv.admin, location))
-}
-
 // answer sends a small answer of our own and returns nil.
 func (c *call) answer(status int, reason string, h exchange.Header, body string) *problem {
 	c.send(status, reason, h, body)
@@ -280,7 +254,7 @@ func (c *call) answer(status int, reason string, h exchange.Header, body string)
 
 // send finishes and sends an answer with a known body.
 func (c *call) send(status int, reason string, h exchange.Header, body string) {
-	c.finishHeader(&h, status >= 400)
+	h = c.finishHeader(ownOrder(h), status >= 300, true)
 	if c.head(status, reason, h, int64(len(body))) != nil || c.x.Req.Method == "HEAD" {
 		return
 	}
@@ -288,8 +262,12 @@ func (c *call) send(status int, reason string, h exchange.Header, body string) {
 	c.bytes += int64(n)
 }
 
-// head sends the answer's head and remembers it for the log.
+// head sends the answer's head and remembers it for the log. An ErrorDocument's
+// answer has the status of the problem that it tells about.
 func (c *call) head(status int, reason string, h exchange.Header, length int64) error {
+	if c.first != nil && status == 200 {
+		status, reason = c.first.status, c.first.title()
+	}
 	c.status, c.sent = status, h
 	err := c.x.W.Head(status, reason, h, length)
 	if err != nil && !c.x.W.Started() {
@@ -297,18 +275,6 @@ func (c *call) head(status int, reason string, h exchange.Header, length int64) 
 		c.x.W.Abort()
 	}
 	return err
-}
-
-// finishHeader runs the Header rules (mod_headers' output filters) and adds what httpd adds.
-func (c *call) finishHeader(h *exchange.Header, failed bool) {
-	for _, r := range c.conf.headers {
-		if !r.m.Request.V && (r.m.Always.V || !failed) {
-			r.apply(h, c.x, c.start)
-		}
-	}
-	if _, ok := h.Lookup("Server"); !ok {
-		*h = append(exchange.Header{{Name: "Server", Value: c.p.o.Server}}, *h...)
-	}
 }
 
 // watch returns the exchange for handlers of other packages, with the answer's
@@ -323,8 +289,7 @@ type watched struct {
 }
 
 func (w *watched) Head(status int, reason string, h exchange.Header, length int64) error {
-	w.c.finishHeader(&h, status >= 400)
-	return w.c.head(status, reason, h, length)
+	return w.c.head(status, reason, w.c.finishHeader(ownOrder(h), status >= 300, true), length)
 }
 
 func (w *watched) Write(b []byte) (int, error) {

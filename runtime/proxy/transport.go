@@ -80,9 +80,12 @@ func (a *attempt) connectProblem(e *upstream.Error) *problem {
 	a.fail()
 	if e.Phase == upstream.Resolve {
 		host, _ := hostPort(a.authority, 0)
-		return &problem{status: 500, phrase: proxyErr, reason: "DNS lookup failure for: " + host, err: e}
+		return &problem{status: 500, phrase: proxyErr, reason: "DNS lookup failure for: " + host, phase: "resolve", err: e}
 	}
-	return &problem{status: 503, err: e}
+	if e.Phase == upstream.Acquire {
+		return failure("AH00941", "failed to acquire connection for ("+a.address()+")", "acquire", problem{status: 503, err: e})
+	}
+	return failure("AH00957", a.scheme+": attempt to connect to "+a.address()+" failed", "connect", problem{status: 503, err: e})
 }
 
 type httpTransport struct{ secure, upgrade bool }
@@ -147,33 +150,35 @@ func (a *attempt) reuseOff() bool {
 func (a *attempt) httpProblem(e *upstream.Error) *problem {
 	c := a.c
 	const reading = "Error reading from remote server"
+	const statusLine = "error reading status line from remote server "
+	const badHeader = "bad HTTP header in the answer of "
 	switch e.Phase {
 	case upstream.Resolve, upstream.Connect, upstream.Acquire:
 		return a.connectProblem(e)
 	case upstream.Send:
 		if e.Timeout {
-			return &problem{status: 504, err: e}
+			return failure("AH01084", "passing the request to "+a.address()+" failed", "send", problem{status: 504, err: e})
 		}
-		return &problem{status: 502, phrase: proxyErr, reason: "Error during send", err: e}
+		return failure("AH01084", "passing the request to "+a.address()+" failed", "send", problem{status: 502, phrase: proxyErr, reason: "Error during send", err: e})
 	case upstream.Body:
-		return &problem{status: 400, err: e}
+		return failure("AH01095", "reading the request body failed", "body", problem{status: 400, err: e})
 	case upstream.Continue:
 		a.fail()
-		return &problem{status: 503, phrase: phraseIf(a.b == nil), reason: "Timeout on 100-Continue", err: e}
+		return failure("AH01102", statusLine+a.address(), "continue", problem{status: 503, phrase: phraseIf(a.b == nil), reason: "Timeout on 100-Continue", err: e})
 	case upstream.Wait:
 		if e.Timeout && a.b != nil && a.b.Model.FailOnTimeout.V {
 			a.fail()
+			c.p.log.Error("AH02460: forcing "+a.member.Name+" into error state because of a time-out and failontimeout", "balancer", a.b.Name, "member", a.member.Name)
 		}
 		if !e.Timeout && c.x.Req.ConnRequests > 0 {
 			// The client may repeat on a new connection what it sent on a kept one.
 			if !e.Reused {
 				a.fail()
 			}
-			c.p.log.Error("backend closed a kept exchange", "backend", a.authority, "phase", e.Phase, "reason", e)
 			c.x.W.Abort()
-			return &problem{status: 502}
+			return failure("AH01102", statusLine+a.address(), "wait", problem{status: 502, err: e})
 		}
-		return &problem{status: 502, phrase: proxyErr, reason: reading, err: e}
+		return failure("AH01102", statusLine+a.address(), "wait", problem{status: 502, phrase: proxyErr, reason: reading, err: e})
 	}
 	var corrupt *upstream.CorruptStatusError
 	switch {
@@ -184,7 +189,10 @@ func (a *attempt) httpProblem(e *upstream.Error) *problem {
 	case errors.Is(e.Err, upstream.ErrUpgrade):
 		return &problem{status: 502, phrase: proxyErr, reason: "Unexpected Upgrade: websocket (expecting n/a)", err: e}
 	}
-	return &problem{status: 502, err: e}
+	if errors.Is(e.Err, upstream.ErrHeadTooLong) {
+		return failure("AH10124", "header size is over the limit allowed by ResponseFieldSize in the answer of "+a.address(), "read", problem{status: 502, warn: true, err: e})
+	}
+	return failure("AH01106", badHeader+a.address(), "read", problem{status: 502, warn: true, err: e})
 }
 
 func phraseIf(b bool) string {
@@ -223,7 +231,7 @@ func (c *call) interim(asked bool) func(int, string, exchange.Header) error {
 		if c.x.Req.Major < 2 && c.x.Req.Minor == 0 {
 			return nil
 		}
-		return c.x.W.Interim(status, reason, answerHeader(h))
+		return c.x.W.Interim(status, reason, withoutServer(answerHeader(h, "")))
 	}
 }
 
@@ -239,19 +247,17 @@ func (c *call) requestHeader(a *attempt, expect bool, upgrade string, closing bo
 		host = q.Header.Get("Host")
 		if host == "" {
 			host = c.srv.name
+			c.p.log.Warn("AH01092: request without a Host header and ProxyPreserveHost: the host is "+host, "path", c.path, "client", q.Remote)
 		}
 	}
 	h.Add("Host", host)
-	h = c.clientHeader(h)
+	h = c.clientHeader(h, expect)
 	if c.conf.addHeaders {
 		appendValue(&h, "X-Forwarded-For", plainAddr(q.Remote).String())
 		if v := q.Header.Get("Host"); v != "" {
 			appendValue(&h, "X-Forwarded-Host", v)
 		}
 		appendValue(&h, "X-Forwarded-Server", c.srv.name)
-	}
-	if expect {
-		h.Add("Expect", "100-Continue")
 	}
 	switch {
 	case c.body.length < 0:
@@ -261,8 +267,8 @@ func (c *call) requestHeader(a *attempt, expect bool, upgrade string, closing bo
 	}
 	switch {
 	case upgrade != "":
-		h.Add("Upgrade", upgrade)
 		h.Add("Connection", "Upgrade")
+		h.Add("Upgrade", upgrade)
 	case closing:
 		h.Add("Connection", "close")
 	default:
@@ -272,17 +278,22 @@ func (c *call) requestHeader(a *attempt, expect bool, upgrade string, closing bo
 }
 
 // clientHeader appends the client's lines that go on, equal names joined.
-func (c *call) clientHeader(h exchange.Header) exchange.Header {
+func (c *call) clientHeader(h exchange.Header, expect bool) exchange.Header {
 	q := c.x.Req
 	named := connectionNames(q.Header)
-	own := len(h)
+	own, expected := len(h), false
 	for _, f := range q.Header {
 		if hopByHop(f.Name, named) {
 			continue
 		}
 		switch strings.ToLower(f.Name) {
-		case "host", "te", "content-length", "expect":
+		case "host", "te", "content-length":
 			continue
+		case "expect":
+			if !expect {
+				continue
+			}
+			expected = true
 		case "via":
 			if c.srv.via == "block" {
 				continue
@@ -302,6 +313,9 @@ func (c *call) clientHeader(h exchange.Header) exchange.Header {
 	}
 	if c.srv.via == "on" || c.srv.via == "full" {
 		appendValue(&h, "Via", c.via())
+	}
+	if expect && !expected {
+		h.Add("Expect", "100-Continue")
 	}
 	return h
 }
