@@ -25,7 +25,7 @@ type frontend struct {
 
 func startFrontEnd(f *model.FrontEnd, noFiles bool, o Options) (*frontend, error) {
 	log := o.Log.With("balancer", f.Name.V)
-	p, err := proxy.New(f, proxy.Options{PortOffset: o.PortOffset, Log: log, NoFiles: noFiles, AccessLog: accessLogs(o.LogDir)})
+	p, err := proxy.New(f, proxy.Options{PortOffset: o.PortOffset, Log: log, NoFiles: noFiles, MemberMax: o.MemberMax, AccessLog: accessLogs(o.LogDir)})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -117,6 +118,8 @@ type Exchange struct {
 	Req *Request
 	W   ResponseWriter
 	Env map[string]string // request environment (SetEnv, BALANCER_*); nil until used
+
+	ajp []string // names of Env with AJPPrefix, in the order of their setting
 }
 
 // Setenv sets a variable of the request's environment.
@@ -124,8 +127,18 @@ func (x *Exchange) Setenv(name, value string) {
 	if x.Env == nil {
 		x.Env = make(map[string]string, 8)
 	}
+	if strings.HasPrefix(name, AJPPrefix) && !slices.Contains(x.ajp, name) {
+		x.ajp = append(x.ajp, name)
+	}
 	x.Env[name] = value
 }
+
+// AJPPrefix begins the names of variables that AJP backends are told.
+const AJPPrefix = "AJP_"
+
+// AJPNames returns the names of the variables with AJPPrefix in the order of their
+// first setting; some may be unset again.
+func (x *Exchange) AJPNames() []string { return x.ajp }
 
 // Handler answers exchanges; it is called from many goroutines.
 type Handler interface{ Serve(*Exchange) }

@@ -52,7 +52,7 @@ func (c *call) page(p *problem, extra int) {
 	if p.location != "" {
 		h.Add("Location", p.location)
 	}
-	if p.allow != "" {
+	if p.status == 405 {
 		h.Add("Allow", p.allow)
 	}
 	h.Add("Content-Type", pageType)

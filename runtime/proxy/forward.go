@@ -26,16 +26,17 @@ type requestBody struct {
 	consumed bool      // rest was touched: it cannot be sent again
 }
 
-// read takes the first bytes of the body.
-func (b *requestBody) read(q *exchange.Request, hold bool) error {
+// read takes the first bytes of the body. hold leaves all of it to the transport,
+// and so does lazy for a chunked one: AJP backends ask for it.
+func (b *requestBody) read(q *exchange.Request, hold, lazy bool) error {
 	if q.Body == nil {
 		_, has := q.Header.Lookup("Content-Length")
 		b.none = !has
 		return nil
 	}
 	b.length = q.Length
-	if hold {
-		b.held, b.rest = true, q.Body
+	if hold || lazy && q.Length < 0 {
+		b.held, b.rest = hold, q.Body
 		return nil
 	}
 	buf := make([]byte, keepBody+1)
@@ -100,8 +101,12 @@ func (c *call) forward() *problem {
 			target += "?" + q.Query
 		}
 	}
-	hold := c.conf.continue100 && q.Body != nil && strings.EqualFold(q.Header.Get("Expect"), "100-continue")
-	if err := c.body.read(q, hold); err != nil {
+	lazy := q.Body != nil && c.toAJP(scheme, authority)
+	hold := c.conf.continue100 && !lazy && q.Body != nil && strings.EqualFold(q.Header.Get("Expect"), "100-continue")
+	if err := c.body.read(q, hold, lazy); err != nil {
+		if lazy {
+			return failure("AH02822", "dialog with client "+q.Remote.String()+" failed", "client", problem{status: 400, err: err})
+		}
 		return &problem{status: 400, err: err}
 	}
 	for _, r := range c.conf.headers {
@@ -129,6 +134,8 @@ func (c *call) forward() *problem {
 	if a.member == nil {
 		a.fresh = true
 	} else {
+		a.loose = addressGroup(a.member.Name)
+		a.fresh = a.loose
 		a.member.Acquire()
 		defer a.member.Release()
 		if t := a.member.Model.Timeout; given(t) {
@@ -142,6 +149,19 @@ func (c *call) forward() *problem {
 		return prob
 	}
 	return c.relay(a, resp)
+}
+
+// toAJP reports whether the URL leads to an AJP backend. The members of a balancer
+// speak one protocol: the first one tells.
+func (c *call) toAJP(scheme, authority string) bool {
+	if scheme == "balancer" {
+		if b := c.srv.balancers[authority]; b != nil {
+			if m := b.Members(); len(m) > 0 {
+				scheme, _, _, _ = splitTarget(m[0].URL)
+			}
+		}
+	}
+	return scheme == "ajp"
 }
 
 // balance is the failover loop.
@@ -237,7 +257,7 @@ func (c *call) maxForwards() *problem {
 		}
 		if i == 0 {
 			if q.Method == "TRACE" || q.Method == "OPTIONS" {
-				return c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: "GET,HEAD,POST,OPTIONS"}}, "")
+				return c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: c.allow()}}, "")
 			}
 			return &problem{status: 400, phrase: proxyErr, reason: "Max-Forwards has reached zero - proxy loop?"}
 		}
@@ -259,6 +279,7 @@ type attempt struct {
 	target    string // encoded path and query
 	timeout   time.Duration
 	fresh     bool // without reuse of connections
+	loose     bool // the address comes out of the request: no pool holds it
 }
 
 func (a *attempt) run(ctx context.Context) (*exchange.Response, *problem) {

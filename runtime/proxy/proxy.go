@@ -37,6 +37,9 @@ type Options struct {
 	// NoFiles answers 404 for what would come from DocumentRoot: for setups whose
 	// access rules for files are not known here.
 	NoFiles bool
+	// MemberMax are the connections to a member without max=; 0 is
+	// upstream.DefaultMax. In httpd it is the number of threads of one process.
+	MemberMax int
 	// AccessLog opens what a CustomLog names; nil writes no access logs. The
 	// writer is closed by Close if it is an io.Closer, and written to by many
 	// goroutines, one line for each call.
@@ -70,9 +73,10 @@ func New(f *model.FrontEnd, o Options) (*Proxy, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.Server = cmp.Or(o.Server, "clowder")
+	o.MemberMax = cmp.Or(o.MemberMax, upstream.DefaultMax)
 	p := &Proxy{front: f, o: o, log: o.Log, started: time.Now()}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.manager = manager.New(manager.Options{Log: o.Log, Server: o.Server, Started: p.started})
+	p.manager = manager.New(manager.Options{Log: o.Log, Server: o.Server, Started: p.started, MemberMax: o.MemberMax})
 	main := f.Main
 	if main == nil {
 		main = &model.Server{}

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,41 +67,28 @@ func (c *call) route() *problem {
 		}
 		return &problem{status: 400}
 	}
-	decoded, status := decodePath(q.Path, c.srv.slashes)
-	if status != 0 {
-		return &problem{status: status}
-	}
-	path, ok := normalPath(decoded, c.srv.merge)
-	if !ok {
-		return &problem{status: 400}
-	}
-	c.path = path
-	c.conf = c.srv.locate(path, "")
-	c.setEnv(false)
-	if prob := c.translate(); prob != nil {
+	if prob := c.mapPath(); prob != nil {
 		return prob
 	}
 	if c.url != "" {
-		c.conf = c.srv.locate(path, c.url)
+		c.conf = c.srv.locate(c.path, c.url)
 	}
 	c.setEnv(true)
 	if prob := c.authorize(); prob != nil {
 		return prob
 	}
 	if q.Method == "TRACE" && !c.srv.trace {
-		return &problem{status: 405}
+		return failure("AH01139", "TRACE forbidden by server configuration", "", problem{status: 405})
 	}
 	switch {
 	case c.url != "":
 		return c.forward()
-	case c.conf.handler == "balancer-manager" && !slices.Contains([]string{"GET", "HEAD", "POST", "OPTIONS"}, q.Method):
-		return &problem{status: 405}
+	case c.conf.handler == "balancer-manager" && q.Method == "OPTIONS":
+		return c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: c.allow("GET", "HEAD", "OPTIONS", "POST")}}, "")
 	case c.conf.handler == "balancer-manager":
-		c.p.manager.Serve(c.watch(), c.view())
-		return nil
+		return c.handled(c.p.manager.Serve(c.watch(), c.view()), "GET", "HEAD", "OPTIONS", "POST")
 	case c.conf.handler == "server-status":
-		c.p.manager.Status(c.watch(), c.view())
-		return nil
+		return c.handled(c.p.manager.Status(c.watch(), c.view()), "GET", "HEAD", "OPTIONS", "POST")
 	}
 	return c.static()
 }
@@ -116,37 +102,91 @@ func (c *call) setEnv(late bool) {
 	}
 }
 
-// translate finds the mapping of the request (proxy_trans of mod_proxy.c).
-func (c *call) translate() *problem {
+// mapPath finds the mapping of the request. Rules for the encoded path come before it
+// is decoded, and then it stays as it is (ap_process_request_internal of
+// server/request.c).
+func (c *call) mapPath() *problem {
 	q := c.x.Req
-	if _, ok := c.x.Env["no-proxy"]; ok {
-		return nil
-	}
 	if len(c.srv.early) > 0 {
 		enc, ok := encodedNormal(q.Path, c.srv.merge)
 		if !ok {
 			return &problem{status: 400}
 		}
-		for _, r := range c.srv.early {
-			if u, ok := r.matchEarly(enc); ok {
-				c.url, c.early, c.viaRule = u, true, r
-				return nil
-			}
+		c.path = enc
+		c.conf = c.srv.locate(enc, "")
+		c.setEnv(false)
+		if c.tryEarly(enc) {
+			return nil
 		}
+	}
+	decoded, status := decodePath(q.Path, c.srv.slashes)
+	if status != 0 {
+		return &problem{status: status}
+	}
+	path, ok := normalPath(decoded, c.srv.merge)
+	if !ok {
+		return &problem{status: 400}
+	}
+	c.path = path
+	c.conf = c.srv.locate(path, "")
+	c.setEnv(false)
+	c.translate()
+	return nil
+}
+
+// tryEarly applies the rules with mapping=encoded and mapping=servlet, and reports
+// whether the search ends.
+func (c *call) tryEarly(enc string) bool {
+	if _, ok := c.x.Env["no-proxy"]; ok {
+		return false
+	}
+	for _, r := range c.srv.early {
+		u, ok := r.matchEarly(enc)
+		if !ok {
+			continue
+		}
+		if r.exclude {
+			return false
+		}
+		c.url, c.early, c.viaRule = u, true, r
+		if r.early == "servlet" {
+			c.path = withoutParams(enc)
+		}
+		return true
+	}
+	return false
+}
+
+// withoutParams is the path that Locations see under mapping=servlet.
+func withoutParams(p string) string {
+	if strings.IndexByte(p, ';') < 0 {
+		return p
+	}
+	parts := strings.Split(p, "/")
+	for i, s := range parts {
+		parts[i], _, _ = strings.Cut(s, ";")
+	}
+	return strings.Join(parts, "/")
+}
+
+// translate finds the mapping of a decoded path (proxy_trans of mod_proxy.c).
+func (c *call) translate() {
+	q := c.x.Req
+	if _, ok := c.x.Env["no-proxy"]; ok {
+		return
 	}
 	raw := q.Path
 	if q.HasQ {
 		raw += "?" + q.Query
 	}
 	if r := c.conf.rule; r != nil && c.try(r, raw) {
-		return nil
+		return
 	}
 	for _, r := range c.srv.rules {
 		if c.try(r, raw) {
-			return nil
+			return
 		}
 	}
-	return nil
 }
 
 // try applies one rule and reports whether the search ends.
@@ -243,7 +283,27 @@ func (c *call) selfURL() string {
 
 // view is what the manager's pages show of this server.
 func (c *call) view() manager.View {
-	return manager.View{ServerName: c.serverName(), Path: c.path, Balancers: c.srv.order, Paths: c.srv.paths}
+	v := c.srv.view
+	v.ServerName, v.Path, v.Balancers, v.Paths = c.serverName(), c.path, c.srv.order, c.srv.paths
+	v.Action = c.selfURL() + canonPath(c.path)
+	return v
+}
+
+// handled makes a problem of what a handler could not answer itself; methods are
+// those that it knows.
+func (c *call) handled(status int, methods ...string) *problem {
+	if status == 0 {
+		return nil
+	}
+	return &problem{status: status, allow: c.allow(methods...)}
+}
+
+// allow is the value of Allow: the methods, and TRACE unless that is off.
+func (c *call) allow(methods ...string) string {
+	if c.srv.trace {
+		methods = append(methods, "TRACE")
+	}
+	return strings.Join(methods, ",")
 }
 
 // answer sends a small answer of our own and returns nil.
@@ -255,7 +315,11 @@ func (c *call) answer(status int, reason string, h exchange.Header, body string)
 // send finishes and sends an answer with a known body.
 func (c *call) send(status int, reason string, h exchange.Header, body string) {
 	h = c.finishHeader(ownOrder(h), status >= 300, true)
-	if c.head(status, reason, h, int64(len(body))) != nil || c.x.Req.Method == "HEAD" {
+	length := int64(len(body))
+	if c.x.Req.Method == "HEAD" && status >= 300 {
+		length = -1 // httpd counts nothing where it makes a page that it does not send
+	}
+	if c.head(status, reason, h, length) != nil || c.x.Req.Method == "HEAD" {
 		return
 	}
 	n, _ := c.x.W.Write([]byte(body))

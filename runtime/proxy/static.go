@@ -20,9 +20,9 @@ func (c *call) static() *problem {
 	switch c.x.Req.Method {
 	case "GET", "HEAD", "POST":
 	case "OPTIONS":
-		return c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: "GET,HEAD,POST,OPTIONS"}}, "")
+		return c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: c.allow("GET", "POST", "OPTIONS", "HEAD")}}, "")
 	default:
-		return &problem{status: 405}
+		return &problem{status: 405, allow: c.allow("GET", "POST", "OPTIONS", "HEAD")}
 	}
 	text, kind, ok := c.localFile(c.path)
 	if !ok {

@@ -45,7 +45,7 @@ func transportOf(scheme string) transport {
 // pool returns the connection pool of the attempt's member, or one for this
 // attempt alone.
 func (a *attempt) pool(secure bool) *upstream.Pool {
-	if a.member == nil {
+	if a.member == nil || a.loose {
 		return upstream.NewPool(a.poolConfig(secure))
 	}
 	return a.member.Attached(func() any { return upstream.NewPool(a.poolConfig(secure)) }).(*upstream.Pool)
@@ -56,7 +56,7 @@ func (a *attempt) poolConfig(secure bool) upstream.PoolConfig {
 	host = strings.Trim(host, "[]")
 	pc := upstream.PoolConfig{
 		Address: net.JoinHostPort(host, strconv.Itoa(port)), ConnectTimeout: a.timeout,
-		DisableReuse: a.member == nil, Dial: a.c.p.o.Dial,
+		DisableReuse: a.member == nil || a.loose, Dial: a.c.p.o.Dial,
 	}
 	if secure {
 		// As SSLProxyVerify none, httpd's default: the backend's name is not proven.
@@ -67,8 +67,14 @@ func (a *attempt) poolConfig(secure bool) upstream.PoolConfig {
 	}
 	m := a.member.Model
 	pc.Max, pc.SMax, pc.TTL, pc.Acquire = m.Max.V, m.SMax.V, m.TTL.V, m.Acquire.V
+	if pc.Max == 0 {
+		pc.Max = a.c.p.o.MemberMax
+	}
+	if given(m.SMax) && m.SMax.V == 0 {
+		pc.SMax = -1 // none is kept beyond its TTL
+	}
 	pc.KeepAlive = m.KeepAlive.V
-	pc.DisableReuse = m.DisableReuse.V && !m.EnableReuse.V || given(m.EnableReuse) && !m.EnableReuse.V
+	pc.DisableReuse = a.reuseOff()
 	if given(m.ConnTimeout) {
 		pc.ConnectTimeout = m.ConnTimeout.V
 	}
@@ -99,10 +105,10 @@ func (t httpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Res
 	pool := a.pool(t.secure)
 	r := &upstream.HTTPRequest{
 		Method: q.Method, Target: a.target, Minor: 1, Timeout: a.timeout,
-		Fresh: a.fresh || noKeep || old || initial && q.ConnRequests == 0, BadHeader: c.srv.badHeader,
+		Fresh: a.fresh || initial && q.ConnRequests == 0, Close: noKeep || old, BadHeader: c.srv.badHeader,
 		Body: c.body.reader(), Length: c.body.length,
 	}
-	closing := noKeep || a.member == nil || a.reuseOff()
+	closing := noKeep || a.reuseOff()
 	if m := a.member; m != nil {
 		r.MaxField = m.Model.ResponseField.V
 		if given(m.Model.Ping) && r.Body != nil {
@@ -120,7 +126,16 @@ func (t httpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Res
 		r.Header.Del("Connection")
 	}
 	r.Interim = c.interim(r.Expect100 > 0)
-	size := int64(len(r.Method) + len(r.Target) + 12)
+	if r.BadHeader != "" {
+		r.OnBadHeader = func(string) {
+			id := "AH01100: ignoring a line that is no header"
+			if strings.EqualFold(r.BadHeader, "StartBody") {
+				id = "AH01098: starting the body at a line that is no header"
+			}
+			c.p.log.Warn(id+" in the answer of "+a.address(), "client", q.Remote, "path", c.path)
+		}
+	}
+	size := int64(len(r.Method) + len(r.Target) + 14)
 	for _, f := range r.Header {
 		size += int64(len(f.Name) + len(f.Value) + 4)
 	}
@@ -141,9 +156,17 @@ func (t httpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Res
 	return nil, a.httpProblem(e)
 }
 
+// reuseOff reports whether the member's connections serve one request each: so it
+// is told, or its URL has references to groups and nothing says otherwise.
 func (a *attempt) reuseOff() bool {
+	if a.member == nil || a.loose {
+		return true
+	}
 	m := a.member.Model
-	return m.DisableReuse.V && !m.EnableReuse.V || given(m.EnableReuse) && !m.EnableReuse.V
+	if given(m.EnableReuse) {
+		return !m.EnableReuse.V
+	}
+	return m.DisableReuse.V || a.b == nil && hasGroup(a.member.Name)
 }
 
 // httpProblem is what mod_proxy_http.c makes of a failure.

@@ -24,6 +24,9 @@ var (
 	vectorIDs = flag.String("vector", "", "play only the cases whose ID starts so")
 )
 
+// The recordings were made with 16 threads, which are the connections to a member
+// without max= in httpd: MemberMax says so.
+
 // atOnce is how many cases are played at the same time: most of their time they wait.
 const atOnce = 24
 
@@ -77,7 +80,7 @@ func play(t *testing.T, v *vectors.Vector) string {
 		}
 		lines := &logLines{}
 		log := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: slog.LevelWarn}))
-		if running, err = runtime.Start(context.Background(), r.Setup, runtime.Options{Log: log}); err != nil {
+		if running, err = runtime.Start(context.Background(), r.Setup, runtime.Options{Log: log, MemberMax: 16}); err != nil {
 			if errors.Is(err, runtime.ErrUnguarded) {
 				return vectors.Front{}, &vectors.Refused{Err: err}
 			}
