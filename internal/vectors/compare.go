@@ -106,7 +106,7 @@ func (p *player) want(s string) string {
 
 // answer compares an answer with the recorded one.
 func (p *player) answer(got, want *response) string {
-	differ := func(what string, g, w any) string { return fmt.Sprintf("%s %.1500v, want %.1500v", what, g, w) }
+	differ := func(what string, g, w any) string { return fmt.Sprintf("%s %.9000v, want %.9000v", what, g, w) }
 	switch {
 	case want.Timeout != got.Timeout:
 		return differ("client time-out", got.Timeout, want.Timeout)
@@ -300,7 +300,8 @@ var covered = map[string][]string{
 	"AH00992": {"AH00878", "AH00893"},              // ajp_ilink_receive failed ←
 	"AH01012": {"AH00897"}, "AH01014": {"AH00897"}, // no CPONG ←
 	"AH00998": {"AH00893"}, "AH00984": {"AH00893"}, // bad packet ←
-	"AH00898": {"AH01102", "AH01106", "AH01083", "AH00916"}, // error page returned ← its reason
+	"AH01106": {"AH10124"},                                             // bad header ← header too long
+	"AH00898": {"AH01102", "AH01106", "AH01083", "AH00916", "AH10188"}, // error page returned ← its reason
 }
 
 // said compares the log: each recorded line needs one of the same number, or of the

@@ -216,6 +216,12 @@ func (c *Conn) appendChunk(b []byte) ([]byte, error) {
 		for tries := 0; n == 0 && err == nil && tries < 100; tries++ {
 			n, err = c.req.Body.Read(data)
 		}
+		chunks, _ := c.req.Body.(exchange.ChunkReader)
+		for chunks != nil && n > 0 && n < len(data) && err == nil && chunks.ChunkLeft() > 0 {
+			more := 0
+			more, err = c.req.Body.Read(data[n:min(int64(len(data)), int64(n)+chunks.ChunkLeft())])
+			n += more
+		}
 		if n > 0 || err == io.EOF {
 			err = nil
 		} else if err == nil {

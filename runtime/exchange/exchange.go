@@ -92,6 +92,11 @@ type Request struct {
 	ConnRequests  int                  // requests served before this one on the connection
 }
 
+// ChunkReader is what the Body of a request in chunks may be as well: ChunkLeft
+// returns how many bytes of the chunk that is being read are still to come. A
+// protocol with packets of its own sends no packet that waits for another chunk.
+type ChunkReader interface{ ChunkLeft() int64 }
+
 // ResponseWriter takes the answer. It is used by one goroutine at a time.
 type ResponseWriter interface {
 	// Interim sends a 1xx answer.

@@ -75,6 +75,14 @@ func (b *body) Read(p []byte) (int, error) {
 	return 0, b.err
 }
 
+// ChunkLeft implements exchange.ChunkReader.
+func (b *body) ChunkLeft() int64 {
+	if !b.chunked || b.err != nil {
+		return 0
+	}
+	return b.left
+}
+
 // done reports whether the body was read to its end.
 func (b *body) done() bool { return b.err == io.EOF || !b.chunked && b.left == 0 && b.err == nil }
 

@@ -3,6 +3,7 @@ package manager
 import (
 	"encoding/xml"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -34,7 +35,9 @@ func (m *Manager) xmlPage(v View) string {
 			tag(&b, 6, "nofailover", onOff(s.NoFailover))
 		}
 		fmt.Fprintf(&b, "      <httpd:timeout>%d</httpd:timeout>", s.Timeout/time.Second)
-		tag(&b, 6, "maxattempts", s.Attempts)
+		if s.Attempts > 0 || bal.Model.MaxAttempts.IsWritten() {
+			tag(&b, 6, "maxattempts", s.Attempts)
+		}
 		tag(&b, 6, "lbmethod", s.Method)
 		if s.Sticky != "" {
 			tag(&b, 6, "scolonpathdelim", onOff(bal.Model.ScolonDelim.V))
@@ -85,6 +88,9 @@ func xmlMember(b *strings.Builder, m *balancer.Member, most int) {
 		tag(b, 10, "keepalive", onOff(c.KeepAlive.V))
 	}
 	tag(b, 10, "status", w.Status.String())
+	if !w.ErrorTime.IsZero() {
+		tag(b, 10, "error_time", w.ErrorTime.UTC().Format(http.TimeFormat))
+	}
 	tag(b, 10, "retries", w.Retries)
 	tag(b, 10, "lbstatus", w.Load)
 	tag(b, 10, "loadfactor", factor(w.Factor))

@@ -24,7 +24,11 @@ func (c *call) relay(a *attempt, resp *exchange.Response) *problem {
 		if resp.Status == 401 {
 			realm, _ = resp.Header.Lookup("WWW-Authenticate")
 		}
-		return &problem{status: resp.Status, phrase: phraseUnless(resp.Status, resp.Reason), realm: realm}
+		phrase := phraseUnless(resp.Status, resp.Reason)
+		if a.scheme == "ajp" {
+			phrase = resp.Reason // mod_proxy_ajp leaves the status line as it came
+		}
+		return &problem{status: resp.Status, phrase: phrase, realm: realm}
 	}
 	if c.srv.via == "on" || c.srv.via == "full" {
 		h.Add("Via", c.via())

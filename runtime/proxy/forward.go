@@ -65,11 +65,22 @@ func (b *requestBody) reader() io.Reader {
 	case b.rest == nil:
 		return bytes.NewReader(b.first)
 	}
+	if len(b.first) == 0 {
+		return touch{b}
+	}
 	return io.MultiReader(bytes.NewReader(b.first), touch{b})
 }
 
 // touch notes that the rest of the body is being read.
 type touch struct{ b *requestBody }
+
+// ChunkLeft implements exchange.ChunkReader.
+func (t touch) ChunkLeft() int64 {
+	if r, ok := t.b.rest.(exchange.ChunkReader); ok {
+		return r.ChunkLeft()
+	}
+	return 0
+}
 
 func (t touch) Read(p []byte) (int, error) {
 	t.b.consumed = true
@@ -79,17 +90,23 @@ func (t touch) Read(p []byte) (int, error) {
 // forward sends the request to a backend (proxy_handler of mod_proxy.c).
 func (c *call) forward() *problem {
 	q := c.x.Req
-	if prob := c.maxForwards(); prob != nil {
+	if done, prob := c.maxForwards(); done || prob != nil {
 		return prob
 	}
 	scheme, authority, rest, ok := splitTarget(c.url)
 	if !ok {
 		return c.noHandler("")
 	}
+	if c.p.lacks != nil && c.p.lacks[scheme] {
+		return c.noHandler(scheme)
+	}
 	if !safeRaw(q.Query) || c.literal && !safeRaw(rest) {
 		return &problem{status: 403}
 	}
 	target := rest
+	if c.literal && (target == "" || target[0] != '/') {
+		target = "/" + target
+	}
 	if !c.literal {
 		if !c.early {
 			target = canonPath(rest)
@@ -127,7 +144,7 @@ func (c *call) forward() *problem {
 		return &problem{status: 500, phrase: proxyErr, reason: "DNS lookup failure for: " + authority}
 	}
 	if _, port := hostPort(authority, 80); port < 0 {
-		return &problem{status: 400}
+		return failure("AH01083", "error parsing URL "+visible(c.url)+": invalid host or port", "map", problem{status: 400})
 	}
 	a := &attempt{c: c, target: target, member: c.srv.workerFor(c.url), timeout: c.srv.timeout}
 	a.scheme, a.authority = scheme, authority
@@ -245,28 +262,29 @@ func (c *call) balancerEnv(b *balancer.Balancer, m *balancer.Member, ch balancer
 	}
 }
 
-// maxForwards checks and counts down Max-Forwards.
-func (c *call) maxForwards() *problem {
+// maxForwards checks and counts down Max-Forwards. done says that the request was
+// answered.
+func (c *call) maxForwards() (done bool, p *problem) {
 	q := c.x.Req
 	v, has := q.Header.Lookup("Max-Forwards")
 	n := c.srv.maxFwd
 	if has {
 		i, err := strconv.Atoi(strings.TrimSpace(v))
 		if err != nil || i < 0 {
-			return &problem{status: 400, phrase: proxyErr, reason: "Max-Forwards request header could not be parsed", id: "AH10188", what: "Max-Forwards value " + strconv.Quote(v) + " could not be parsed", warn: true}
+			return false, &problem{status: 400, phrase: proxyErr, reason: "Max-Forwards request header could not be parsed", id: "AH10188", what: "Max-Forwards value " + strconv.Quote(v) + " could not be parsed", warn: true}
 		}
 		if i == 0 {
 			if q.Method == "TRACE" || q.Method == "OPTIONS" {
-				return c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: c.allow()}}, "")
+				return true, c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: c.allow()}}, "")
 			}
-			return &problem{status: 400, phrase: proxyErr, reason: "Max-Forwards has reached zero - proxy loop?"}
+			return false, &problem{status: 400, phrase: proxyErr, reason: "Max-Forwards has reached zero - proxy loop?"}
 		}
 		n = i - 1
 	}
 	if n >= 0 {
 		q.Header.Set("Max-Forwards", strconv.Itoa(n))
 	}
-	return nil
+	return false, nil
 }
 
 // attempt is one try to get an answer from one backend.
@@ -284,8 +302,13 @@ type attempt struct {
 
 func (a *attempt) run(ctx context.Context) (*exchange.Response, *problem) {
 	t := transportOf(a.scheme)
-	if t == nil {
+	if t == nil || a.c.p.lacks != nil && a.c.p.lacks[a.scheme] {
 		return nil, a.c.noHandler(a.scheme)
+	}
+	if len(a.c.srv.remote.blocks) > 0 {
+		if p := a.checkBlock(); p != nil {
+			return nil, p
+		}
 	}
 	return t.roundTrip(ctx, a)
 }

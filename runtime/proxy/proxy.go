@@ -58,6 +58,7 @@ type Proxy struct {
 	front   *model.FrontEnd
 	o       Options
 	log     *slog.Logger
+	lacks   map[string]bool // schemes without their module; nil for none
 	main    *server
 	vhosts  []*server
 	manager *manager.Manager
@@ -81,6 +82,7 @@ func New(f *model.FrontEnd, o Options) (*Proxy, error) {
 	if main == nil {
 		main = &model.Server{}
 	}
+	p.lacks = p.lacking()
 	p.warn(main)
 	for _, v := range f.VHosts {
 		p.warn(v)

@@ -25,6 +25,8 @@ type call struct {
 	early   bool   // the URL's rest is already encoded
 	viaRule *rule
 
+	forwarding bool // for a forward proxy: nothing is told about the client
+
 	body   requestBody
 	status int
 	bytes  int64
@@ -61,14 +63,20 @@ func (c *call) run() *problem {
 // route finds who answers the request's path, and has it answered.
 func (c *call) route() *problem {
 	q := c.x.Req
-	if q.Path == "" || q.Path[0] != '/' {
+	done, prob := c.forwardTarget()
+	if prob != nil {
+		return prob
+	}
+	if !done && (q.Path == "" || q.Path[0] != '/') {
 		if q.Target == "*" && q.Method == "OPTIONS" {
 			return c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: "GET,HEAD,POST,OPTIONS"}}, "")
 		}
 		return &problem{status: 400}
 	}
-	if prob := c.mapPath(); prob != nil {
-		return prob
+	if !done {
+		if prob := c.mapPath(); prob != nil {
+			return prob
+		}
 	}
 	if c.url != "" {
 		c.conf = c.srv.locate(c.path, c.url)
@@ -82,6 +90,9 @@ func (c *call) route() *problem {
 	}
 	switch {
 	case c.url != "":
+		return c.forward()
+	case strings.HasPrefix(c.conf.handler, "proxy:"):
+		c.url = c.handlerTarget()
 		return c.forward()
 	case c.conf.handler == "balancer-manager" && q.Method == "OPTIONS":
 		return c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: c.allow("GET", "HEAD", "OPTIONS", "POST")}}, "")

@@ -39,6 +39,7 @@ type server struct {
 	maxFwd    int
 	logs      []*accessLog
 	view      manager.View
+	remote    remote
 }
 
 // pick returns the virtual host's value if it was given, else the main server's.
@@ -91,6 +92,7 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 	if err := p.addWorkers(s, main, v); err != nil {
 		return nil, err
 	}
+	s.remote = newRemote(both)
 	s.view = manager.View{
 		Inherit: pick(main.BalancerInherit, v.BalancerInherit).Or(true), PassInh: pick(main.PassInherit, v.PassInherit).Or(true),
 		Checks: p.has("proxy_hcheck_module"), Conditions: conditionsOf(both),

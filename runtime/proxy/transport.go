@@ -140,17 +140,19 @@ func (t httpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Res
 		size += int64(len(f.Name) + len(f.Value) + 4)
 	}
 	resp, err := pool.RoundTripHTTP(ctx, r)
-	if a.member != nil {
-		a.member.Count(size+max(c.body.length, 0), 0)
-	}
+	size += max(c.body.length, 0)
 	if err == nil {
 		if a.member != nil {
-			a.member.Count(0, int64(len("HTTP/1.1 200 \r\n")+len(resp.Reason)))
+			a.member.Count(size, int64(len("HTTP/1.1 200 ")+len(resp.Reason)))
 		}
 		return resp, nil
 	}
 	var e *upstream.Error
-	if !errors.As(err, &e) {
+	known := errors.As(err, &e)
+	if a.member != nil && known && e.BytesSent {
+		a.member.Count(size, 0)
+	}
+	if !known {
 		return nil, &problem{status: 502, phrase: proxyErr, reason: "Error reading from remote server", err: err}
 	}
 	return nil, a.httpProblem(e)
@@ -275,7 +277,7 @@ func (c *call) requestHeader(a *attempt, expect bool, upgrade string, closing bo
 	}
 	h.Add("Host", host)
 	h = c.clientHeader(h, expect)
-	if c.conf.addHeaders {
+	if c.conf.addHeaders && !c.forwarding {
 		appendValue(&h, "X-Forwarded-For", plainAddr(q.Remote).String())
 		if v := q.Header.Get("Host"); v != "" {
 			appendValue(&h, "X-Forwarded-Host", v)
