@@ -206,7 +206,7 @@ func (p *player) records(s *step) string {
 	diff := ""
 	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		if diff = p.saw(s.Expect.Backend); diff == "" {
-			diff = p.said(s.Expect.ErrorLog)
+			diff = p.said(s.Expect.ErrorLog, s.Expect.Response != nil && s.Expect.Response.Status < 400)
 		}
 		if diff == "" || time.Now().After(end) {
 			break
@@ -304,9 +304,13 @@ var covered = map[string][]string{
 	"AH00898": {"AH01102", "AH01106", "AH01083", "AH00916", "AH10188"}, // error page returned ← its reason
 }
 
+// refusals are lines about a rule that did not let a request in. httpd writes them
+// also where another rule lets it in all the same.
+var refusals = []string{"AH01797", "AH01630"}
+
 // said compares the log: each recorded line needs one of the same number, or of the
 // number that stands for it as well; the ports it names must be named.
-func (p *player) said(want []string) string {
+func (p *player) said(want []string, served bool) string {
 	if p.f.Log == nil {
 		return ""
 	}
@@ -314,7 +318,7 @@ func (p *player) said(want []string) string {
 	for _, w := range want {
 		w = p.want(w)
 		id := number.FindString(w)
-		if id == "" {
+		if id == "" || served && slices.Contains(refusals, id) {
 			continue
 		}
 		ids := append([]string{id}, covered[id]...)

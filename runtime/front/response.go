@@ -128,7 +128,8 @@ func dropsConnection(status int) bool {
 // Head buffers status line and header; they leave with the first body bytes.
 // Connection, Keep-Alive, Transfer-Encoding and Content-Length in h are replaced,
 // in the places where h has them; else they come last, in httpd's order.
-// "Connection: close" in h closes the connection after the answer.
+// "Connection: close" in h closes the connection after the answer; a Connection
+// that only names fields is sent.
 func (r *response) Head(status int, reason string, h exchange.Header, length int64) error {
 	switch {
 	case r.hijacked || r.aborted:
@@ -174,7 +175,10 @@ func (r *response) Head(status int, reason string, h exchange.Header, length int
 		switch len(n) {
 		case 10:
 			if strings.EqualFold(n, "Connection") {
-				if !connected {
+				var f framing
+				if f.connection(h[i].Value); h[i].Value != "" && !f.close && !f.keepAlive {
+					r.field(n, h[i].Value) // names fields, as those of AJP backends may
+				} else if !connected {
 					r.connectionFields(status, minor)
 					connected = true
 				}

@@ -18,11 +18,14 @@ func (c *call) relay(a *attempt, resp *exchange.Response) *problem {
 	if resp.Conn != nil {
 		return c.tunnel(a, resp)
 	}
-	h := answerHeader(resp.Header, c.p.o.Server)
+	h := answerHeader(resp.Header, c.p.o.Server, a.scheme == "ajp")
 	if c.overrides(resp.Status) {
 		realm := ""
 		if resp.Status == 401 {
 			realm, _ = resp.Header.Lookup("WWW-Authenticate")
+		}
+		if a.scheme == "ajp" { // the dialogue is read to its end, within bounds
+			io.CopyN(io.Discard, resp.Body, 64<<10)
 		}
 		phrase := phraseUnless(resp.Status, resp.Reason)
 		if a.scheme == "ajp" {
@@ -106,23 +109,40 @@ func (c *call) overrides(status int) bool {
 
 // answerHeader drops what belongs to the backend connection, joins Vary and
 // moves Set-Cookie to the end, as httpd's header tables do. Date, if the backend
-// sent one, and Server come first; server is ours.
-func answerHeader(in exchange.Header, server string) exchange.Header {
-	named := connectionNames(in)
+// sent one, and Server come first; server is ours. An AJP backend knows nothing
+// of connections: of its fields httpd drops only those about the body's length.
+func answerHeader(in exchange.Header, server string, ajp bool) exchange.Header {
+	var named []string
+	if !ajp {
+		named = connectionNames(in)
+	}
 	out := make(exchange.Header, 2, len(in)+4)
 	out[1] = exchange.Field{Name: "Server", Value: server}
 	cookies, warnings, vary := 0, 0, -1
 	for _, f := range in {
-		if hopByHop(f.Name, named) {
+		if !ajp && hopByHop(f.Name, named) {
 			continue
 		}
 		switch strings.ToLower(f.Name) {
 		case "proxy-authenticate", "te":
+			if ajp {
+				break
+			}
 			continue
+		case "content-length", "transfer-encoding":
+			if ajp {
+				continue
+			}
 		case "set-cookie":
+			if ajp {
+				break
+			}
 			cookies++
 			continue
 		case "warning":
+			if ajp {
+				break
+			}
 			warnings++
 			continue
 		case "server":
@@ -235,7 +255,7 @@ func (c *call) via() string {
 // or nothing moves for the longer of the timeouts.
 func (c *call) tunnel(a *attempt, resp *exchange.Response) *problem {
 	defer resp.Conn.Close()
-	h := withoutServer(answerHeader(resp.Header, ""))
+	h := withoutServer(answerHeader(resp.Header, "", false))
 	if u, ok := resp.Header.Lookup("Upgrade"); ok {
 		h.Add("Connection", "Upgrade")
 		h.Add("Upgrade", u)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ type requestBody struct {
 	none     bool      // no body and no Content-Length
 	held     bool      // the client waits for 100 Continue
 	consumed bool      // rest was touched: it cannot be sent again
+	file     *os.File  // all of the body, after spool
 }
 
 // read takes the first bytes of the body. hold leaves all of it to the transport,
@@ -60,6 +62,8 @@ func (b *requestBody) read(q *exchange.Request, hold, lazy bool) error {
 // reader returns the body for one attempt.
 func (b *requestBody) reader() io.Reader {
 	switch {
+	case b.file != nil:
+		return io.NewSectionReader(b.file, 0, b.length)
 	case b.rest == nil && b.length == 0:
 		return nil
 	case b.rest == nil:
@@ -125,6 +129,13 @@ func (c *call) forward() *problem {
 			return failure("AH02822", "dialog with client "+q.Remote.String()+" failed", "client", problem{status: 400, err: err})
 		}
 		return &problem{status: 400, err: err}
+	}
+	if _, ok := c.x.Env["proxy-sendcl"]; ok && !lazy {
+		done, err := c.body.spool()
+		if err != nil {
+			return &problem{status: 400, err: err}
+		}
+		defer done()
 	}
 	for _, r := range c.conf.headers {
 		if r.m.Request.V {
@@ -274,7 +285,10 @@ func (c *call) maxForwards() (done bool, p *problem) {
 			return false, &problem{status: 400, phrase: proxyErr, reason: "Max-Forwards request header could not be parsed", id: "AH10188", what: "Max-Forwards value " + strconv.Quote(v) + " could not be parsed", warn: true}
 		}
 		if i == 0 {
-			if q.Method == "TRACE" || q.Method == "OPTIONS" {
+			if q.Method == "TRACE" {
+				return true, c.traceBack()
+			}
+			if q.Method == "OPTIONS" {
 				return true, c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: c.allow()}}, "")
 			}
 			return false, &problem{status: 400, phrase: proxyErr, reason: "Max-Forwards has reached zero - proxy loop?"}

@@ -91,6 +91,8 @@ func (c *call) route() *problem {
 	switch {
 	case c.url != "":
 		return c.forward()
+	case q.Method == "TRACE":
+		return c.traceBack()
 	case strings.HasPrefix(c.conf.handler, "proxy:"):
 		c.url = c.handlerTarget()
 		return c.forward()

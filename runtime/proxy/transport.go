@@ -256,7 +256,7 @@ func (c *call) interim(asked bool) func(int, string, exchange.Header) error {
 		if c.x.Req.Major < 2 && c.x.Req.Minor == 0 {
 			return nil
 		}
-		return c.x.W.Interim(status, reason, withoutServer(answerHeader(h, "")))
+		return c.x.W.Interim(status, reason, withoutServer(answerHeader(h, "", false)))
 	}
 }
 
