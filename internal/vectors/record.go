@@ -1,19 +1,19 @@
 package vectors
 
 import (
+	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-// Observation is what a step brought about: the answers, what the backends saw and
-// what the log says, with ports and directories as places again.
+// Observation is what a step brought about, as text with ports and directories as
+// places: the answer and what the backends saw; and the lines of the log.
 type Observation struct {
-	Responses []*response `json:"responses,omitempty"`
-	Backend   []seen      `json:"backend,omitempty"`
-	ErrorLog  []string    `json:"error_log,omitempty"`
-	Failed    string      `json:"failed,omitempty"`
+	Text string
+	Log  []string
 }
 
 // settle is how long Record waits for what a step brings about behind the answer.
@@ -50,25 +50,34 @@ func Record(t *testing.T, v *Vector, port int, start func(root, config string) (
 		}
 		got, err := p.request(s.Request)
 		if err != nil {
-			o.Failed = err.Error()
+			o.Text = err.Error() + "\n"
 		}
 		time.Sleep(settle)
-		o.Responses, o.Backend = []*response{got}, byMember(p.seen.take())
+		o.Text += p.unfill(text(got, byMember(p.seen.take())))
 		if f.Log != nil {
-			o.ErrorLog = f.Log()
+			o.Log = f.Log()
 		}
 	}
 	return out, nil
 }
 
-// Text is an observation in lines, for comparing two of them.
-func (o *Observation) Text() string {
-	var b strings.Builder
-	for _, r := range o.Responses {
-		b.WriteString(strings.Join([]string{strconv.Itoa(r.Status), r.Reason, r.Framing, r.Conn, strconv.FormatBool(r.Truncated), strconv.FormatBool(r.Timeout)}, " ") + "\n")
-		b.WriteString(headerText(r.Headers, false) + r.text() + "\n")
+var clientPort = regexp.MustCompile(`AJP_REMOTE_PORT","\d+"`)
+
+// unfill puts places back into text.
+func (p *player) unfill(s string) string {
+	for n, port := range p.places {
+		s = strings.ReplaceAll(s, strconv.Itoa(port), "@"+n+"@")
 	}
-	for _, s := range o.Backend {
+	s = clientPort.ReplaceAllString(s, `AJP_REMOTE_PORT","(client port)"`)
+	return strings.ReplaceAll(s, p.root, "$ROOT")
+}
+
+// text is an answer and what the backends saw, in lines.
+func text(r *response, list []seen) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, r.Status, r.Reason, r.Framing, r.Conn, "truncated", r.Truncated, "timeout", r.Timeout, r.Interim, r.Trailers, r.Echo, r.Got100)
+	b.WriteString(headerText(r.Headers, false) + r.text() + "\n")
+	for _, s := range list {
 		b.WriteString(s.text(true) + "\n")
 	}
 	return b.String()

@@ -26,9 +26,7 @@ func (m *Manager) xmlPage(v View) string {
 		s := bal.Settings()
 		line(&b, 4, "<httpd:balancer>")
 		tag(&b, 6, "name", "balancer://"+bal.Name)
-		if bal.Nonce != "" {
-			tag(&b, 6, "nonce", bal.Nonce)
-		}
+		tag(&b, 6, "nonce", bal.Nonce)
 		if s.Sticky != "" {
 			name, _, _ := strings.Cut(s.Sticky, "|")
 			tag(&b, 6, "stickysession", name)
@@ -101,10 +99,12 @@ func xmlMember(b *strings.Builder, m *balancer.Member, most int) {
 	tag(b, 10, "redirect", w.Redirect)
 	tag(b, 10, "busy", w.Busy)
 	tag(b, 10, "lbset", w.Set)
-	switch strings.ToLower(c.FlushPackets.V) {
-	case "on":
+	switch flush := strings.ToLower(c.FlushPackets.V); {
+	case scheme == "ajp" && flush != "on" && flush != "auto":
+		tag(b, 10, "flushpackets", "Off")
+	case flush == "on":
 		tag(b, 10, "flushpackets", "On")
-	case "auto":
+	case flush == "auto":
 		tag(b, 10, "flushpackets", "Auto")
 		tag(b, 10, "flushwait", c.FlushWait.V*1000)
 	}

@@ -138,6 +138,16 @@ func (a *attempt) safe() bool {
 	return false
 }
 
+// joined joins lines of equal names at the first one's place, as httpd keeps what
+// it has read.
+func joined(in exchange.Header) exchange.Header {
+	out := make(exchange.Header, 0, len(in))
+	for _, f := range in {
+		appendValue(&out, f.Name, f.Value)
+	}
+	return out
+}
+
 // ajpRequest makes the FORWARD_REQUEST (ajp_marshal_into_msgb of ajp_header.c).
 func (c *call) ajpRequest(a *attempt) *ajp.Request {
 	q := c.x.Req
@@ -159,7 +169,7 @@ func (c *call) ajpRequest(a *attempt) *ajp.Request {
 	if q.Body != nil {
 		r.Length = q.Length
 	}
-	r.Header = q.Header
+	r.Header = joined(q.Header)
 	for _, name := range c.x.AJPNames() {
 		if v, ok := c.x.Env[name]; ok {
 			r.Attributes = append(r.Attributes, ajp.Attribute{Name: strings.TrimPrefix(name, exchange.AJPPrefix), Value: v})

@@ -27,13 +27,13 @@ func (c *call) relay(a *attempt, resp *exchange.Response) *problem {
 		if a.scheme == "ajp" { // the dialogue is read to its end, within bounds
 			io.CopyN(io.Discard, resp.Body, 64<<10)
 		}
-		phrase := phraseUnless(resp.Status, resp.Reason)
-		if a.scheme == "ajp" {
-			phrase = resp.Reason // mod_proxy_ajp leaves the status line as it came
+		phrase := resp.Reason // the status line stays as it came
+		if phrase == "" {
+			phrase = "Unknown Reason"
 		}
 		return &problem{status: resp.Status, phrase: phrase, realm: realm}
 	}
-	if c.srv.via == "on" || c.srv.via == "full" {
+	if a.scheme != "ajp" && (c.srv.via == "on" || c.srv.via == "full") {
 		h.Add("Via", c.via())
 	}
 	c.mapBack(h)
@@ -80,14 +80,6 @@ func (f flusher) Write(b []byte) (int, error) {
 		err = f.w.Flush()
 	}
 	return n, err
-}
-
-// phraseUnless keeps the usual phrase where there is one.
-func phraseUnless(status int, reason string) string {
-	if statusText(status) != "" {
-		return ""
-	}
-	return reason
 }
 
 // overrides reports whether ProxyErrorOverride replaces the answer.

@@ -31,6 +31,7 @@ type requestBody struct {
 // read takes the first bytes of the body. hold leaves all of it to the transport,
 // and so does lazy for a chunked one: AJP backends ask for it.
 func (b *requestBody) read(q *exchange.Request, hold, lazy bool) error {
+	b.held = hold
 	if q.Body == nil {
 		_, has := q.Header.Lookup("Content-Length")
 		b.none = !has
@@ -123,7 +124,7 @@ func (c *call) forward() *problem {
 		}
 	}
 	lazy := q.Body != nil && c.toAJP(scheme, authority)
-	hold := c.conf.continue100 && !lazy && q.Body != nil && strings.EqualFold(q.Header.Get("Expect"), "100-continue")
+	hold := c.conf.continue100 && strings.EqualFold(q.Header.Get("Expect"), "100-continue") && !c.toAJP(scheme, authority)
 	if err := c.body.read(q, hold, lazy); err != nil {
 		if lazy {
 			return failure("AH02822", "dialog with client "+q.Remote.String()+" failed", "client", problem{status: 400, err: err})

@@ -108,8 +108,9 @@ func (p *problem) page(method, expect, admin string, extra int) string {
 		text += "\n<p>Additionally, a " + strconv.Itoa(extra) + " " + html.EscapeString(statusText(extra)) +
 			"\nerror was encountered while trying to use an ErrorDocument to handle the request.</p>"
 	}
+	title := html.EscapeString(p.title()) // may be a backend's reason
 	return "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\" \"http://www.w3.org/TR/html4/strict.dtd\">\n<html><head>\n<title>" +
-		strconv.Itoa(p.status) + " " + p.title() + "</title>\n</head><body>\n<h1>" + p.title() + "</h1>\n" + text + "\n</body></html>\n"
+		strconv.Itoa(p.status) + " " + title + "</title>\n</head><body>\n<h1>" + title + "</h1>\n" + text + "\n</body></html>\n"
 }
 
 // ErrorPage returns the page for an answer that the front makes itself, before a

@@ -69,7 +69,7 @@ func (c *call) route() *problem {
 	}
 	if !done && (q.Path == "" || q.Path[0] != '/') {
 		if q.Target == "*" && q.Method == "OPTIONS" {
-			return c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: "GET,HEAD,POST,OPTIONS"}}, "")
+			return c.answer(200, "OK", nil, "")
 		}
 		return &problem{status: 400}
 	}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -119,7 +120,7 @@ func (t httpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Res
 		r.Expect100 = a.timeout
 	}
 	proto := t.wantsUpgrade(a)
-	r.AllowUpgrade = proto != ""
+	r.AllowUpgrade = true // and judged below
 	r.Header = c.requestHeader(a, r.Expect100 > 0, proto, closing)
 	if old {
 		r.Minor = 0
@@ -144,6 +145,12 @@ func (t httpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Res
 	if err == nil {
 		if a.member != nil {
 			a.member.Count(size, int64(len("HTTP/1.1 200 ")+len(resp.Reason)))
+		}
+		if resp.Conn != nil {
+			if u := resp.Header.Get("Upgrade"); proto == "" || !strings.EqualFold(u, proto) {
+				resp.Conn.Close()
+				return nil, &problem{status: 502, phrase: proxyErr, phase: "read", reason: "Unexpected Upgrade: " + cmp.Or(u, "n/a") + " (expecting " + cmp.Or(proto, "n/a") + ")"}
+			}
 		}
 		return resp, nil
 	}
@@ -211,8 +218,6 @@ func (a *attempt) httpProblem(e *upstream.Error) *problem {
 		return &problem{status: 502, phrase: proxyErr, reason: "Corrupt status line returned by remote server: " + corrupt.Line, err: e}
 	case errors.Is(e.Err, upstream.ErrInterims):
 		return &problem{status: 502, phrase: proxyErr, reason: "Too many (10) interim responses from origin server", err: e}
-	case errors.Is(e.Err, upstream.ErrUpgrade):
-		return &problem{status: 502, phrase: proxyErr, reason: "Unexpected Upgrade: websocket (expecting n/a)", err: e}
 	}
 	if errors.Is(e.Err, upstream.ErrHeadTooLong) {
 		return failure("AH10124", "header size is over the limit allowed by ResponseFieldSize in the answer of "+a.address(), "read", problem{status: 502, warn: true, err: e})

@@ -79,7 +79,7 @@ func (t *trip) readHead(timeout time.Duration) (*answer, *Error) {
 		return nil, fail(Read, err)
 	}
 	if !statusForm(line) {
-		return t.old(a, raw)
+		return t.old(a)
 	}
 	if err != nil && err != ErrHeadTooLong {
 		return nil, fail(Read, unexpected(err))
@@ -124,13 +124,10 @@ func statusForm(l []byte) bool {
 	return true
 }
 
-// old takes what has no status line as an HTTP/0.9 answer.
-func (t *trip) old(a *answer, raw int) (*answer, *Error) {
+// old takes what has no status line as an HTTP/0.9 answer. As in httpd the first
+// line has lost its end.
+func (t *trip) old(a *answer) (*answer, *Error) {
 	c := t.c
-	end := len(c.in)
-	if raw > end { // the line's end was cut off in place
-		c.in = c.in[:raw]
-	}
 	a.prefix = bytes.Clone(c.in)
 	a.old, a.status, a.reason = true, 200, "OK"
 	return a, nil
