@@ -72,14 +72,19 @@ func onHTTPD(t *testing.T, apache string, v *vectors.Vector, port int) func(root
 		cmd := exec.Command(apache, args...)
 		process(t, cmd, func() { _ = cmd.Process.Signal(os.Interrupt) })
 		WaitPort(t, port, 20*time.Second)
-		return vectors.Front{Addr: fmt.Sprintf("127.0.0.1:%d", port), Log: errorLog(logFile), Graceful: func() error {
-			// A request in the old generation would be recorded wrongly; the new one writes its start.
-			if err := cmd.Process.Signal(syscall.SIGUSR1); err != nil {
-				return err
-			}
-			time.Sleep(2 * time.Second) // as recorded: httpd says nothing when the new generation serves
-			return nil
-		}}, nil
+		return vectors.Front{Addr: fmt.Sprintf("127.0.0.1:%d", port), Log: errorLog(logFile), Graceful: graceful(cmd)}, nil
+	}
+}
+
+// graceful restarts httpd. A request that the old generation answers would be taken
+// for one of the new, and httpd does not say when the new one serves.
+func graceful(cmd *exec.Cmd) func() error {
+	return func() error {
+		if err := cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+			return err
+		}
+		time.Sleep(2 * time.Second)
+		return nil
 	}
 }
 

@@ -212,6 +212,9 @@ func (s *sheet) checkForm(h *balancer.Health) {
 	}
 	s.f("<tr><td colspan='2'>\n<table align='center'><tr><th>Health Check param</th><th>Value</th></tr>\n<tr><td>Method</td><td><select name='w_hm'>\n")
 	for _, n := range checkMethods {
+		if n == "CPING" && !s.v.AJP {
+			continue
+		}
 		s.f("<option value='%[1]s' %[2]s >%[1]s</option>\n", n, selected(strings.EqualFold(h.Method, n)))
 	}
 	s.f("</select>\n</td></tr>\n<tr><td>Expr</td><td><select name='w_he'>\n")

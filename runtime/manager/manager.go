@@ -49,6 +49,7 @@ type View struct {
 	Inherit    bool              // BalancerInherit
 	PassInh    bool              // ProxyPassInherit
 	Checks     bool              // mod_proxy_hcheck is there
+	AJP        bool              // mod_proxy_ajp is there
 	Conditions []Condition       // ProxyHCExpr lines
 }
 

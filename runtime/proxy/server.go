@@ -95,7 +95,7 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 	s.remote = newRemote(both)
 	s.view = manager.View{
 		Inherit: pick(main.BalancerInherit, v.BalancerInherit).Or(true), PassInh: pick(main.PassInherit, v.PassInherit).Or(true),
-		Checks: p.has("proxy_hcheck_module"), Conditions: conditionsOf(both),
+		Checks: p.has("proxy_hcheck_module"), AJP: p.has("proxy_ajp_module"), Conditions: conditionsOf(both),
 	}
 	return s, p.openLogs(s, main, v)
 }
