@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,15 +45,24 @@ type Piece struct {
 	Addresses map[string]string // what → address
 }
 
-// Running is a started setup.
+// Running is a started setup. Its methods may be called from many goroutines.
 type Running struct {
-	Pieces []Piece
+	Pieces []Piece // as started; Status tells the present ones
 
-	log    *slog.Logger
-	fronts []*frontend
-	nodes  []*node.Node
-	done   chan struct{}
-	once   sync.Once
+	log     *slog.Logger
+	o       Options
+	started time.Time
+	nodes   []*node.Node
+	done    chan struct{}
+	once    sync.Once
+
+	mu      sync.Mutex // of what Reload and Stop change
+	setup   *model.Setup
+	running selection
+	fronts  []*frontend
+	leaving []*frontend // dropped by a reload, with requests in progress
+	reloads int
+	stopped bool
 }
 
 // Start starts the nodes, then the balancers, and returns when all listen. On an
@@ -61,7 +71,7 @@ func Start(ctx context.Context, s *model.Setup, o Options) (*Running, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Running{log: o.Log, done: make(chan struct{})}
+	r := &Running{log: o.Log, o: o, done: make(chan struct{}), started: time.Now(), setup: s}
 	chosen, err := choose(s, o.Only)
 	if err != nil {
 		return nil, err
@@ -69,6 +79,7 @@ func Start(ctx context.Context, s *model.Setup, o Options) (*Running, error) {
 	if err := guards(s, chosen, o.Unguarded); err != nil {
 		return nil, err
 	}
+	r.running = chosen
 	peers, err := planMembership(s, chosen.nodes, o)
 	if err != nil {
 		return nil, err
@@ -78,7 +89,7 @@ func Start(ctx context.Context, s *model.Setup, o Options) (*Running, error) {
 		defer cancel()
 		return nil, errors.Join(err, r.Stop(stop))
 	}
-	go r.watch()
+	go r.watch(len(chosen.fronts) == 0)
 	return r, nil
 }
 
@@ -100,14 +111,14 @@ func (r *Running) start(ctx context.Context, s *model.Setup, c selection, peers 
 			return fmt.Errorf("balancer %s: %w", f.Name.V, err)
 		}
 		r.fronts = append(r.fronts, fe)
-		r.Pieces = append(r.Pieces, Piece{f.Name.V, fe.addresses})
+		r.Pieces = append(r.Pieces, Piece{f.Name.V, fe.addresses()})
 	}
 	return nil
 }
 
 // watch stops each node that its shutdown port told to stop. When no balancer
-// runs in this process, the last one closes Done.
-func (r *Running) watch() {
+// runs in this process (alone), the last one closes Done.
+func (r *Running) watch(alone bool) {
 	var wg sync.WaitGroup
 	for _, n := range r.nodes {
 		wg.Go(func() {
@@ -124,7 +135,7 @@ func (r *Running) watch() {
 		})
 	}
 	wg.Wait()
-	if len(r.fronts) == 0 && len(r.nodes) > 0 {
+	if alone && len(r.nodes) > 0 {
 		r.finish()
 	}
 }
@@ -139,12 +150,23 @@ func (r *Running) Done() <-chan struct{} { return r.done }
 
 // Stop drains the balancers, then the nodes, until the context ends.
 func (r *Running) Stop(ctx context.Context) error {
+	r.mu.Lock()
+	r.stopped = true
+	fronts := append(slices.Clone(r.fronts), r.leaving...)
+	r.mu.Unlock()
 	var errs []error
-	for _, f := range r.fronts {
-		errs = append(errs, f.stop(ctx))
-	}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
+	for _, f := range fronts {
+		wg.Go(func() {
+			if err := f.stop(ctx); err != nil {
+				mu.Lock()
+				errs = append(errs, err)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
 	for _, n := range r.nodes {
 		wg.Go(func() {
 			if err := n.Stop(ctx); err != nil {

@@ -37,6 +37,7 @@ type cli struct {
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of clowder.toml, for editors."`
 	Diff    diffCmd    `cmd:"" help:"Compare two setups by their meaning."`
 	Run     runCmd     `cmd:"" help:"Run the balancer and the nodes of a setup."`
+	Ctl     ctlCmd     `cmd:"" help:"Reload, drain and stop what clowder run runs."`
 	Drill   drillCmd   `cmd:"" help:"Rehearse a failover and say whether sessions survive it."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -10,20 +11,56 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"clowder/runtime"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // commands are what the scripts have beyond testscript's own.
 var commands = map[string]func(*testscript.TestScript, bool, []string){
-	"offset":     cmdOffset,
-	"waitport":   cmdWaitPort,
-	"get":        cmdGet,
-	"newsession": cmdNewSession,
-	"todaylog":   cmdTodayLog,
-	"shutdown":   cmdShutdown,
-	"mode":       cmdMode,
+	"offset":      cmdOffset,
+	"waitport":    cmdWaitPort,
+	"get":         cmdGet,
+	"newsession":  cmdNewSession,
+	"todaylog":    cmdTodayLog,
+	"shutdown":    cmdShutdown,
+	"waitreloads": cmdWaitReloads,
+	"change":      cmdChange,
+	"hangup":      cmdHangup,
+	"mode":        cmdMode,
+}
+
+// cmdWaitReloads asks the process of the setup until it has reloaded that often.
+func cmdWaitReloads(ts *testscript.TestScript, _ bool, args []string) {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		ts.Check(ts.Exec("clowder", "ctl", "--setup", args[0], "status"))
+		if strings.Contains(ts.ReadFile("stdout"), "reloaded "+args[1]+" times") {
+			return
+		}
+	}
+	ts.Fatalf("not reloaded %s times:\n%s", args[1], ts.ReadFile("stdout"))
+}
+
+// cmdHangup sends SIGHUP to the process of the setup.
+func cmdHangup(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(ts.Exec("clowder", "ctl", "--setup", args[0], "status", "--format", "json"))
+	var st runtime.Status
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &st))
+	p, err := os.FindProcess(st.PID)
+	ts.Check(err)
+	ts.Check(p.Signal(syscall.SIGHUP))
+}
+
+// cmdChange replaces a text in a file: change FILE OLD NEW.
+func cmdChange(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o644))
 }
 
 // cmdMode compares the permissions of a file: mode FILE 600.
@@ -41,10 +78,12 @@ func cmdMode(ts *testscript.TestScript, neg bool, args []string) {
 func cmdOffset(ts *testscript.TestScript, _ bool, _ []string) {
 	for range 100 {
 		offset := 1000 + rand.IntN(14000)
-		if free(offset+80, offset+8001, offset+8101, offset+8301, offset+8302, offset+8303, offset+4001) {
-			for name, port := range map[string]int{"OFFSET": 0, "HTTP": 80, "S1": 8301, "S2": 8302, "SHUTDOWN1": 8001} {
+		if free(offset+80, offset+90, offset+380, offset+8001, offset+8101, offset+8301, offset+8302, offset+8303, offset+4001) {
+			for name, port := range map[string]int{"OFFSET": 0, "HTTP": 80, "S1": 8301, "S2": 8302, "SHUTDOWN1": 8001, "SECOND": 90} {
 				ts.Setenv(name, strconv.Itoa(offset+port))
 			}
+			ts.Setenv("OFFSET2", strconv.Itoa(offset+300))
+			ts.Setenv("HTTP2", strconv.Itoa(offset+380))
 			return
 		}
 	}

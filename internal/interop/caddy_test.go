@@ -71,16 +71,7 @@ func startCaddy(t *testing.T, config string, port int) (stop func()) {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := caddyCommand(t, dir, "run", "--config", file, "--adapter", "caddyfile")
-	end := func() { _ = cmd.Process.Kill() }
-	process(t, cmd, end)
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("Caddyfile:\n%s", config)
-		}
-	})
-	WaitPort(t, port, 20*time.Second)
-	return end
+	return runUntil(t, config, port, caddyCommand(t, dir, "run", "--config", file, "--adapter", "caddyfile"))
 }
 
 // caddyMember is a server that answers with its name and what it was asked.

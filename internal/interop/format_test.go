@@ -3,12 +3,10 @@ package interop
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -21,20 +19,7 @@ import (
 // were formatted: the dumps must be the same, and so must the verdicts.
 func TestFormatKeepsWhatHTTPDReads(t *testing.T) {
 	bin := Require(t, "apache2", "apt-get install apache2-bin", "/usr/sbin/apache2")
-	if _, err := os.Stat(filepath.Join(diffModules, "mod_info.so")); err != nil {
-		t.Skipf("the modules of apache2 are not in %s: apt-get install apache2-bin", diffModules)
-	}
-	root := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(root, "logs"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(root, "inc.conf"), []byte("Define FROM_INC x\nServerAdmin a@b\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	head := "ServerRoot " + root + "\nServerName localhost\n"
-	for _, m := range append(strings.Fields(diffModuleNames), "info") {
-		head += fmt.Sprintf("LoadModule %s_module %s/mod_%s.so\n", m, diffModules, m)
-	}
+	root, head := syntaxRoot(t, "info")
 	name := filepath.Join(root, "httpd.conf")
 	dump := func(conf []byte) ([]byte, bool) {
 		if err := os.WriteFile(name, conf, 0o644); err != nil {

@@ -25,7 +25,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -47,16 +46,7 @@ func requireHAProxy(t *testing.T) string {
 // haConvert reads the files of a setup and writes them for HAProxy.
 func haConvert(t *testing.T, files map[string]string) (string, []target.Note) {
 	t.Helper()
-	dir := t.TempDir()
-	for name, text := range files {
-		p := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir := writeFiles(t, files)
 	r, err := parse.Load(parse.Options{Paths: []string{dir}, HTTPD: "2.4", Whole: true, Config: "none"})
 	if err != nil {
 		t.Fatal(err)
@@ -348,18 +338,7 @@ func TestHAProxyAcceptsCorpus(t *testing.T) {
 }
 
 // haBackends answer on the vectors' ports and note who was asked.
-type haBackends struct {
-	mu   sync.Mutex
-	hits []string
-}
-
-func (b *haBackends) take() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	out := b.hits
-	b.hits = nil
-	return out
-}
+type haBackends struct{ hits }
 
 func (b *haBackends) start(t *testing.T, name string, port int) {
 	b.run(t, name, port, (*httptest.Server).Start)
@@ -376,9 +355,7 @@ func (b *haBackends) run(t *testing.T, name string, port int, start func(*httpte
 		t.Fatal(err)
 	}
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		b.mu.Lock()
-		b.hits = append(b.hits, name+" "+r.Method+" "+r.RequestURI)
-		b.mu.Unlock()
+		b.add(name + " " + r.Method + " " + r.RequestURI)
 		fmt.Fprintf(w, "%s %s %s\n", name, r.Method, r.RequestURI)
 	}))
 	s.Listener = l

@@ -30,20 +30,7 @@ const diffModules = "/usr/lib/apache2/modules"
 // docs/differences-syntax.md; the generator does not make such inputs.
 func TestHTTPDSyntax(t *testing.T) {
 	bin := Require(t, "apache2", "apt-get install apache2-bin", "/usr/sbin/apache2")
-	if _, err := os.Stat(filepath.Join(diffModules, "mod_macro.so")); err != nil {
-		t.Skipf("the modules of apache2 are not in %s: apt-get install apache2-bin", diffModules)
-	}
-	root := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(root, "logs"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(root, "inc.conf"), []byte("Define FROM_INC x\nServerAdmin a@b\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	head := "ServerRoot " + root + "\nServerName localhost\n"
-	for _, m := range strings.Fields(diffModuleNames) {
-		head += fmt.Sprintf("LoadModule %s_module %s/mod_%s.so\n", m, diffModules, m)
-	}
+	root, head := syntaxRoot(t)
 	bad := 0
 	for i := range *diffN {
 		g := generator{rand.New(rand.NewPCG(*diffSeed, uint64(i)))}
@@ -184,4 +171,24 @@ func (g generator) section(depth int) string {
 		end = "</" + strings.ToUpper(name) + "> x\n"
 	}
 	return open + g.lines(depth+1, g.IntN(4)) + end
+}
+
+// syntaxRoot makes a server root with the file that the generator includes, and
+// returns it with the lines that load the modules of the comparison and further ones.
+func syntaxRoot(t *testing.T, further ...string) (root, head string) {
+	t.Helper()
+	modules := append(strings.Fields(diffModuleNames), further...)
+	root = t.TempDir()
+	head = "ServerRoot " + root + "\nServerName localhost\n"
+	for _, m := range modules {
+		Require(t, "mod_"+m+".so", "apt-get install apache2-bin", filepath.Join(diffModules, "mod_"+m+".so"))
+		head += fmt.Sprintf("LoadModule %s_module %s/mod_%s.so\n", m, diffModules, m)
+	}
+	if err := os.MkdirAll(filepath.Join(root, "logs"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "inc.conf"), []byte("Define FROM_INC x\nServerAdmin a@b\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return root, head
 }

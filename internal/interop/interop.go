@@ -53,6 +53,43 @@ func FreePorts(t *testing.T, n int) []int {
 	return list
 }
 
+// hits is what members saw, noted by many goroutines.
+type hits struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (h *hits) add(line string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lines = append(h.lines, line)
+}
+
+// take returns what was noted since the last call.
+func (h *hits) take() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := h.lines
+	h.lines = nil
+	return out
+}
+
+// writeFiles writes files with their folders into a new directory.
+func writeFiles(t *testing.T, files map[string]string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for name, text := range files {
+		p := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
 // output collects what a process prints; it may be read while it runs.
 type output struct {
 	mu sync.Mutex

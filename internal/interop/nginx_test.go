@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -345,18 +344,7 @@ func TestNginxIsNeverMoreOpen(t *testing.T) {
 }
 
 // nginxMembers is what the members saw.
-type nginxMembers struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-func (r *nginxMembers) take() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out := r.lines
-	r.lines = nil
-	return out
-}
+type nginxMembers struct{ hits }
 
 // listen starts a member and returns its port.
 func (r *nginxMembers) listen(t *testing.T, name string) int {
@@ -366,9 +354,7 @@ func (r *nginxMembers) listen(t *testing.T, name string) int {
 		t.Fatal(err)
 	}
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		r.mu.Lock()
-		r.lines = append(r.lines, name+" "+q.Method+" "+q.RequestURI)
-		r.mu.Unlock()
+		r.add(name + " " + q.Method + " " + q.RequestURI)
 		fmt.Fprintf(w, "%s %s %s host=%s\n", name, q.Method, q.RequestURI, q.Host)
 		for _, k := range slices.Sorted(nginxKeys(q.Header)) {
 			fmt.Fprintf(w, "%s: %s\n", k, strings.Join(q.Header[k], " | "))

@@ -3,8 +3,6 @@ package interop
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -47,16 +45,7 @@ func serverXML(name string, ajp int, secret, cluster string) string {
 // startSetup writes the files, reads them as one setup and runs it.
 func startSetup(t *testing.T, files map[string]string, only ...string) *runtime.Running {
 	t.Helper()
-	dir := t.TempDir()
-	for name, text := range files {
-		p := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir := writeFiles(t, files)
 	r, err := parse.Load(parse.Options{Paths: []string{dir}, Tomcat: map[string]string{"": "10.1"}, HTTPD: "2.4"})
 	if err != nil {
 		t.Fatal(err)

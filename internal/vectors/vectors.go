@@ -119,6 +119,7 @@ Listen 127.0.0.1:@FRONT@
 KeepAliveTimeout 3
 Timeout 30
 LogLevel warn
+TypesConfig /dev/null
 DocumentRoot "$ROOT/htdocs"
 `
 

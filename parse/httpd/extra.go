@@ -14,7 +14,7 @@ const directiveBytes = int(unsafe.Sizeof(model.Directive{})) + 16
 // with all that is in it, when the options ask for that. The memory comes from
 // the budget of the model.
 func (l *lowerer) keep(n *Node, s *scope) {
-	if !l.c.whole || l.aside > 0 {
+	if !l.c.whole && !strings.HasPrefix(n.key(), "remoteip") || l.aside > 0 {
 		return
 	}
 	if d := l.directive(n); d != nil {

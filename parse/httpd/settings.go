@@ -296,6 +296,19 @@ func (l *lowerer) access(n *Node, s *scope) bool {
 		text(&accessOf(s, n).AuthName, n)
 	case "authuserfile":
 		text(&accessOf(s, n).AuthFile, n)
+	case "authgroupfile":
+		text(&accessOf(s, n).GroupFile, n)
+	case "authbasicprovider":
+		a := accessOf(s, n)
+		for _, w := range n.Args {
+			a.Providers = append(a.Providers, model.Is(w.Text, w.Span))
+		}
+	case "authbasicauthoritative":
+		l.flag(&accessOf(s, n).Authoritative, n)
+	case "authzsendforbiddenonfailure":
+		l.flag(&accessOf(s, n).Forbid, n)
+	case "authmerging":
+		l.oneOf(&accessOf(s, n).Merging, n, "off and or")
 	default:
 		return false
 	}

@@ -113,6 +113,10 @@ func (l *lowerer) healthRef(srv *model.Server, p param, m *model.Member) {
 			return
 		}
 		t.used = true
+		// A template has every value, those it does not name as well: what stood
+		// before it on the line does not count (tried with httpd 2.4.71).
+		m.HCMethod, m.HCURI, m.HCExpr = model.String{}, model.String{}, model.String{}
+		m.HCInterval, m.HCPasses, m.HCFails = model.Duration{}, model.Int{}, model.Int{}
 		for _, a := range t.line.Args[1:] {
 			if key, val, ok := strings.Cut(a.Text, "="); ok && !strings.EqualFold(key, "hctemplate") {
 				setWorker(m, param{strings.ToLower(key), val, a.Span})

@@ -74,7 +74,9 @@ func (s *Settings) Over(outer *Settings) Settings {
 
 // over merges the access control of a section over that of an outer one
 // (mod_access_compat has no merge of its own: Order, Allow, Deny and Satisfy are
-// taken as a whole; Require replaces Require, as AuthMerging Off has it).
+// taken as a whole). Require replaces Require unless AuthMerging is And or Or; with
+// Off it does so even if there is none (merge_authz_core_dir_config in
+// mod_authz_core.c).
 func (a *Access) over(outer *Access) *Access {
 	if a == nil || outer == nil {
 		if a == nil {
@@ -89,10 +91,30 @@ func (a *Access) over(outer *Access) *Access {
 	} else {
 		out.Allow, out.Deny = outer.Allow, outer.Deny
 	}
-	if a.Require == nil {
+	if len(a.Providers) == 0 {
+		out.Providers = outer.Providers
+	}
+	out.Require, out.Merging = a.Require, a.Merging
+	switch group := a.mergeGroup(); {
+	case a.Require == nil && !a.Merging.IsSet():
+		out.Require, out.Merging = outer.Require, outer.Merging
+	case group != "" && outer.Require != nil && a.Require != nil:
+		out.Require = &Require{At: a.Require.At, Group: Infer(group, a.Merging.Span), Children: []*Require{outer.Require, a.Require}}
+	case group != "" && a.Require == nil:
 		out.Require = outer.Require
 	}
 	return &out
+}
+
+// mergeGroup is the kind of group that AuthMerging makes of both rules, "" for none.
+func (a *Access) mergeGroup() string {
+	switch strings.ToLower(a.Merging.V) {
+	case "and":
+		return "all"
+	case "or":
+		return "any"
+	}
+	return ""
 }
 
 // over merges mod_rewrite as config_server_merge of mod_rewrite.c: the engine and

@@ -118,3 +118,32 @@ func TestEffectiveDefaults(t *testing.T) {
 		t.Errorf("defaults: %+v %+v", e.Timeout, e.Settings.AddHeaders)
 	}
 }
+
+// TestAuthMerging: Off replaces, even by nothing; And and Or join both rules, and
+// what a section without any of both has is the outer one's.
+func TestAuthMerging(t *testing.T) {
+	at := diag.Span{}
+	line := func(word string) *Require {
+		return &Require{Group: Def("any"), Children: []*Require{{Args: []String{Is(word, at)}}}}
+	}
+	outer, own := line("outer"), line("own")
+	over := func(merging string, rules, outerRules *Require) *Require {
+		s := Settings{Access: &Access{Require: rules}}
+		if merging != "" {
+			s.Access.Merging = Is(merging, at)
+		}
+		return s.Over(&Settings{Access: &Access{Require: outerRules, Merging: Is("And", at)}}).Access.Require
+	}
+	for merging, group := range map[string]string{"And": "all", "or": "any"} {
+		got := over(merging, own, outer)
+		if got.Group.V != group || len(got.Children) != 2 || got.Children[0] != outer || got.Children[1] != own {
+			t.Errorf("%s: %+v", merging, got)
+		}
+		if over(merging, nil, outer) != outer || over(merging, own, nil) != own {
+			t.Errorf("%s: one rule alone is not kept", merging)
+		}
+	}
+	if over("", own, outer) != own || over("Off", own, outer) != own || over("Off", nil, outer) != nil || over("", nil, outer) != outer {
+		t.Error("without And and Or")
+	}
+}

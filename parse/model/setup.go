@@ -361,6 +361,12 @@ type Access struct {
 	AuthType String   `key:"AuthType"`
 	AuthName String   `key:"AuthName"`
 	AuthFile String   `key:"AuthUserFile"`
+
+	GroupFile     String   `key:"AuthGroupFile"`
+	Providers     []String `key:"AuthBasicProvider"` // none: file
+	Authoritative Bool     `key:"AuthBasicAuthoritative"`
+	Forbid        Bool     `key:"AuthzSendForbiddenOnFailure"` // 403, not 401, for users who may not
+	Merging       String   `key:"AuthMerging"`                 // And, Or, Off: what becomes of an outer Require
 }
 
 // Require is a <RequireAll|Any|None> group or, with an Args list, one Require line.

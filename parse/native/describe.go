@@ -161,7 +161,7 @@ func (k *Key) fromHTTPD() {
 	}
 	if strict, ok := syntaxWords[k.Key]; ok {
 		_, rest, _ := strings.Cut(d.Syntax, " ")
-		k.Words, k.Open = strings.Split(strings.Trim(rest, "[]"), "|"), !strict
+		k.Words, k.Open = strings.Split(strings.ReplaceAll(strings.Trim(rest, "[]"), " ", ""), "|"), !strict
 	}
 }
 
@@ -169,7 +169,7 @@ func (k *Key) fromHTTPD() {
 // line. True: the reading of httpd's files lets no other through.
 var syntaxWords = map[string]bool{
 	"ProxyVia": true, "ProxyStatus": true, "ProxyBadHeader": true, "UseCanonicalName": true, "AllowEncodedSlashes": true, "TraceEnable": true,
-	"Satisfy": true, "SSLEngine": false, "AuthType": false,
+	"Satisfy": true, "SSLEngine": false, "AuthType": false, "AuthMerging": true,
 }
 
 // sentence ends a text with a full stop and begins it with a capital letter.

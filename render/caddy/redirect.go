@@ -54,25 +54,13 @@ func (t template) parse(text string) (string, bool) {
 	return b.String(), true
 }
 
-// split cuts a URL into scheme with authority, and path with query.
-func split(url string) (origin, path string) {
-	i := strings.Index(url, "://")
-	if i < 0 {
-		return "", url
-	}
-	if j := strings.IndexAny(url[i+3:], "/?"); j >= 0 {
-		return url[:i+3+j], url[i+3+j:]
-	}
-	return url, ""
-}
-
 // whole are patterns whose first group is the path without its slash.
 var whole = map[string]bool{"^/?(.*)$": true, "^/?(.*)": true, "^/(.*)$": true, "^/(.*)": true, "/(.*)": true}
 
 // redirectTo writes a RewriteRule with [R]. The path is rewritten first, so that
 // Caddy escapes it and keeps the query as httpd does; then {uri} is sent.
 func (c *siteGen) redirectTo(in *block, t template, e *plan.Early) bool {
-	origin, path := split(e.Target)
+	origin, path := plan.SplitURL(e.Target)
 	if origin == "" && !strings.HasPrefix(path, "/") {
 		return false
 	}
@@ -120,7 +108,7 @@ func (c *siteGen) plainRedirect(in *block, e *plan.Early) bool {
 // appended, and the query is kept.
 func (c *siteGen) redirect(in *block, o *plan.Outcome) {
 	r := o.Redirect
-	origin, path := split(o.Location)
+	origin, path := plan.SplitURL(o.Location)
 	status := itoa(o.Status)
 	fail := func() {
 		c.l.Drop("its target cannot be written for Caddy: the requests are refused", "redir", r)

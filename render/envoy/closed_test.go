@@ -42,6 +42,21 @@ func TestNeverMoreOpen(t *testing.T) {
 		{"look-ahead", "<LocationMatch ^/(?!open)>\nRequire all denied\n</LocationMatch>\n", []string{"status: 403"}, []string{"(?!"}, true},
 		{"methods", "<Location /u>\n<LimitExcept GET>\nRequire all denied\n</LimitExcept>\n</Location>\n", []string{"status: 403"}, nil, true},
 		{"handler", "ProxyPass /m !\n", []string{"status: 404"}, nil, false},
+		{"pattern beyond ASCII", "RewriteEngine On\nRewriteRule [\\x80-\\xff] - [F]\n", []string{`regex: (?s).*%.*`}, nil, false},
+		{"one byte", "RewriteEngine On\nRewriteRule ^/.$ - [F]\n", []string{`regex: (?s).*%.*`}, nil, false},
+		{"pattern of ASCII", "RewriteEngine On\nRewriteRule ^/x/.*\\.jsp$ - [F]\n", []string{`%[0-7][0-9A-Fa-f]`}, []string{`regex: (?s).*%.*`}, false},
+		{"bytes beyond ASCII in a header", "RewriteEngine On\nRewriteCond %{HTTP_USER_AGENT} bad\nRewriteRule ^ - [F]\n", []string{"invert_match: true\n                                name: USER-AGENT", `[\x00-\x7F]*`}, nil, false},
+		{"a variable that httpd does not know", "RewriteEngine On\nRewriteCond %{HTTP_X_KEY} !^sesame$\nRewriteRule ^/k - [F]\n", []string{"status: 403"}, []string{"sesame"}, false},
+		{"letter of a header's name", "RewriteEngine On\nRewriteCond \"%{HTTP:X Key}\" ^a$\nRewriteRule ^/k - [F]\n", []string{"status: 403"}, []string{"X Key"}, false},
+		{"open quote of an expression", "RewriteEngine On\nRewriteRule \\Qsecret - [F]\n", []string{"status: 403"}, []string{`\Q`}, false},
+		{"question mark in a path", "Redirect /a?b /c\nProxyPass /x#y !\n", nil, []string{"path_separated_prefix: /a?b", "/x#y"}, false},
+		{"TRACE", "TraceEnable off\n", []string{"exact: TRACE", "status: 405"}, nil, false},
+		{"header taken away later", "RequestHeader set X-Admin yes\n<Location /pub>\nRequestHeader unset X-Admin\n</Location>\n<Location />\nRequestHeader unset x-admin\n</Location>\n", []string{"- X-Admin", "- x-admin"}, []string{"key: X-Admin"}, false},
+		{"header taken away by a condition", "RequestHeader unset X-User env=!trusted\n", []string{"request_headers_to_remove", "- X-User"}, nil, false},
+		{"header edited", "RequestHeader edit X-User ^admin$ nobody\n", []string{"request_headers_to_remove", "- X-User"}, nil, false},
+		{"redirecting rule of a section", "<Location /app>\nRewriteEngine On\nRewriteRule ^ https://login.example.org/ [R,L]\n</Location>\n", []string{"status: 403"}, nil, true},
+		{"revoked certificates of members", "SSLProxyEngine On\nSSLProxyVerify require\nSSLProxyCACertificateFile /ca.pem\nSSLProxyCARevocationFile /crl.pem\nSSLProxyCARevocationCheck chain\nProxyPass / https://10.0.0.2:443/\n", []string{"status: 503"}, []string{"cluster: x10_0_0_2_443"}, true},
+		{"IPv4 only", "Listen 0.0.0.0:81\n", []string{"address: 0.0.0.0\n          port_value: 81"}, nil, false},
 		{"mixed members", "SSLProxyEngine On\n<Proxy balancer://c>\nBalancerMember http://10.0.0.1:80\nBalancerMember https://10.0.0.2:443\n</Proxy>\nProxyPass / balancer://c/\n", []string{"10.0.0.1"}, []string{"10.0.0.2"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -82,7 +97,7 @@ SSLCACertificateFile /ca.pem
 ProxyPass / http://10.0.0.2:8080/
 </VirtualHost>
 `)
-	if n := strings.Count(out, "status: 421"); n != 2 {
+	if n := strings.Count(out, "status: 421"); n != 3 { // the first site has two chains: for its name and for all others
 		t.Errorf("%d hosts answer 421, want one in each chain", n)
 	}
 	if !strings.Contains(out, "require_client_certificate: true") {
@@ -101,5 +116,122 @@ func TestNames(t *testing.T) {
 	out, _ := convert(t, strings.Replace(conf, "ServerName *.example.org", "ServerName x\nServerAlias *.example.org", 1))
 	if !strings.Contains(out, "'*.example.org'") || strings.Contains(out, "- late.example.org") || !strings.Contains(out, "- first.example.org") {
 		t.Error(out)
+	}
+}
+
+// TestDefaultSite: the site with the name * takes every other name, not the first one.
+func TestDefaultSite(t *testing.T) {
+	out, _ := convert(t, `Listen 80
+<VirtualHost *:80>
+ServerName open.example.org
+ProxyPass / http://10.0.0.1:8080/
+</VirtualHost>
+<VirtualHost *:80>
+ServerName closed.example.org
+ServerAlias *
+<Location />
+Require all denied
+</Location>
+ProxyPass / http://10.0.0.1:8080/
+</VirtualHost>
+<VirtualHost *:80>
+ServerName late.example.org
+ProxyPass / http://10.0.0.1:8080/
+</VirtualHost>
+`)
+	if !strings.Contains(out, "- domains:\n                        - open.example.org\n                      name: open_example_org") ||
+		!strings.Contains(out, "- '*'\n                        - closed.example.org\n") || strings.Contains(out, "- late.example.org") {
+		t.Error(out)
+	}
+	if !strings.Contains(out, "strip_trailing_host_dot: true") {
+		t.Error("a dot behind a name leads to another site")
+	}
+}
+
+// TestOddWildcards: hosts of a name that Envoy cannot say reach no other site.
+func TestOddWildcards(t *testing.T) {
+	out, _ := convert(t, `Listen 80
+<VirtualHost *:80>
+ServerName open.example.org
+ProxyPass / http://10.0.0.1:8080/
+</VirtualHost>
+<VirtualHost *:80>
+ServerName closed.example.org
+ServerAlias adm?n.*
+<Location />
+Require all denied
+</Location>
+ProxyPass / http://10.0.0.1:8080/
+</VirtualHost>
+<VirtualHost *:80>
+ServerName late.example.org
+ServerAlias *.example.org admin.example.org
+ProxyPass / http://10.0.0.1:8080/
+</VirtualHost>
+`)
+	if n := strings.Count(out, `regex: (?is)(?:adm.n\..*)\.?(?::[0-9]*)?`); n != 2 {
+		t.Errorf("%d sites refuse those hosts, want 2:\n%s", n, out)
+	}
+	if strings.Contains(out, "- admin.example.org") || !strings.Contains(out, `regex: (?is)(?:open\.example\.org)\.?(?::[0-9]*)?`) {
+		t.Error(out)
+	}
+}
+
+// TestNoAuthorities: a server's own chain is no authority of clients.
+func TestNoAuthorities(t *testing.T) {
+	for _, line := range []string{"SSLCACertificatePath /cas", "SSLCACertificateFile /ca.pem\nSSLOCSPEnable on", "SSLCACertificateFile /ca.pem\nSSLCARevocationPath /crls\nSSLCARevocationCheck chain"} {
+		out, security := convert(t, "Listen 443\nSSLEngine on\nSSLCertificateFile /a.pem\nSSLVerifyClient require\n"+line+"\nProxyPass / http://10.0.0.1:8080/\n")
+		if strings.Contains(out, "trusted_ca:\n                    filename: /a.pem") || strings.Contains(out, "cluster:") || !strings.Contains(out, "status: 403") || !security {
+			t.Error(line, out)
+		}
+	}
+}
+
+// TestMembersNames: each https member has to show its own name.
+func TestMembersNames(t *testing.T) {
+	out, security := convert(t, `Listen 80
+SSLProxyEngine On
+SSLProxyVerify require
+SSLProxyCACertificateFile /ca.pem
+<Proxy balancer://c>
+BalancerMember https://a.example.org:443 route=a
+BalancerMember https://b.example.org:443 route=b
+</Proxy>
+ProxyPass / balancer://c/ stickysession=JSESSIONID
+`)
+	for _, w := range []string{"- match:\n            member: a\n", "- match:\n            member: b\n", "envoy.transport_socket_match:\n                      member: b"} {
+		if !strings.Contains(out, w) {
+			t.Errorf("%q is missing in\n%s", w, out)
+		}
+	}
+	if security {
+		t.Error("nothing is lost here")
+	}
+}
+
+// TestSettingsOfTLS: as in httpd, a connection with other settings of TLS reaches no site.
+func TestSettingsOfTLS(t *testing.T) {
+	const host = "<VirtualHost *:443>\nServerName %s.example.org\nSSLEngine on\nSSLCertificateFile /a.pem\nSSLProtocol %p\nProxyPass / http://10.0.0.1:8080/\n</VirtualHost>\n"
+	conf := "Listen 443\n" + strings.NewReplacer("%s", "a", "%p", "TLSv1.2").Replace(host) + strings.NewReplacer("%s", "b", "%p", "TLSv1.3").Replace(host)
+	out, _ := convert(t, conf)
+	if n := strings.Count(out, "status: 421"); n != 3 { // the first site has two chains: for its name and for all others
+		t.Errorf("%d hosts answer 421, want 3\n%s", n, out)
+	}
+}
+
+// TestClusters: a member's cluster is no other balancer's.
+func TestClusters(t *testing.T) {
+	out, _ := convert(t, `Listen 80
+<Proxy balancer://app>
+BalancerMember http://10.0.0.1:80 route=admin
+</Proxy>
+<Proxy balancer://app_admin>
+BalancerMember http://10.0.0.2:80
+</Proxy>
+ProxyPass /a balancer://app/ stickysession=S
+ProxyPass / balancer://app_admin/
+`)
+	if n := strings.Count(out, "\n      name: app_admin\n"); n != 1 {
+		t.Errorf("%d clusters have the name app_admin\n%s", n, out)
 	}
 }

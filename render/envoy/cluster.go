@@ -43,10 +43,10 @@ func (w *writer) pool(p *plan.Pool) bool {
 	w.balancer(p)
 	w.add(p.Name, w.cluster(p.Name, p, members))
 	for _, m := range stickyMembers(p) {
-		own := p.Name + "_" + m.Name
-		w.add(own+"_only", w.cluster(own+"_only", p, []*plan.Member{m}))
+		own := w.via(p, m)
+		w.add(own+"/only", w.cluster(own+"/only", p, []*plan.Member{m}))
 		w.add(own, obj{"name": own, "connect_timeout": "5s", "lb_policy": "CLUSTER_PROVIDED", "cluster_type": obj{"name": "envoy.clusters.aggregate",
-			"typed_config": typed("extensions.clusters.aggregate.v3.ClusterConfig", obj{"clusters": []any{own + "_only", p.Name}})}})
+			"typed_config": typed("extensions.clusters.aggregate.v3.ClusterConfig", obj{"clusters": []any{own + "/only", p.Name}})}})
 	}
 	return true
 }
@@ -72,8 +72,8 @@ func stickyMembers(p *plan.Pool) []*plan.Member {
 	return out
 }
 
-// via is the cluster of a session's member.
-func (w *writer) via(p *plan.Pool, m *plan.Member) string { return p.Name + "_" + m.Name }
+// via is the cluster of a session's member. No name of a pool or member has a slash.
+func (w *writer) via(p *plan.Pool, m *plan.Member) string { return p.Name + "/" + m.Name }
 
 func (w *writer) balancer(p *plan.Pool) {
 	b := p.Balancer
@@ -114,6 +114,9 @@ func (w *writer) cluster(name string, p *plan.Pool, members []*plan.Member) obj 
 		var endpoints []any
 		for _, m := range tier {
 			e := obj{"endpoint": obj{"address": obj{"socket_address": obj{"address": m.Host, "port_value": m.Port}}}}
+			if secure(m) && len(members) > 1 {
+				e["metadata"] = memberMeta(m)
+			}
 			if m.Weight > 1 {
 				e["load_balancing_weight"] = m.Weight
 			}

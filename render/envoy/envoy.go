@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"clowder/parse/model"
 	"clowder/render/ledger"
@@ -75,7 +76,7 @@ func encode(v any, p *plan.Plan) ([]byte, error) {
 	var b bytes.Buffer
 	if f := p.Front.At.File; f != nil {
 		fmt.Fprintf(&b, "# Made by clowder from %s.\n", strings.Map(func(r rune) rune {
-			if r < 0x20 || r == 0x7F {
+			if r < 0x20 || r == 0x7F || r == 0x85 || r == 0x2028 || r == 0x2029 || r == utf8.RuneError { // YAML 1.1 breaks lines at some of them
 				return '?'
 			}
 			return r
@@ -135,19 +136,19 @@ func seconds(d time.Duration) string {
 }
 
 func (w *writer) listener(i int, l *plan.Listener) obj {
-	addr := l.Address
-	if addr == "" {
-		addr = "::"
-	}
-	socket := obj{"address": addr, "port_value": l.Port}
-	if addr == "::" {
-		socket["ipv4_compat"] = true
+	socket := obj{"address": l.Address, "port_value": l.Port}
+	switch {
+	case l.Address == "" && w.onlyIPv4(l):
+		socket["address"] = "0.0.0.0"
+	case l.Address == "":
+		socket["address"], socket["ipv4_compat"] = "::", true
 	}
 	w.l.Exact(l.Source)
 	name := fmt.Sprintf("listener_%d", i+1)
+	names := assign(l.Sites)
 	out := obj{"name": name, "address": obj{"socket_address": socket}}
 	if !l.TLS {
-		out["filter_chains"] = []any{obj{"filters": []any{w.manager(name, l, w.routeConfig(name, l, nil))}}}
+		out["filter_chains"] = []any{obj{"filters": []any{w.manager(name, l, w.routeConfig(name, l, names, nil))}}}
 		return out
 	}
 	out["listener_filters"] = []any{obj{"name": "envoy.filters.listener.tls_inspector",
@@ -158,30 +159,31 @@ func (w *writer) listener(i int, l *plan.Listener) obj {
 			w.l.Person("plain HTTP on a socket of TLS: give this virtual host a socket of its own", "", s.Source.Addresses)
 			continue
 		}
-		chain := obj{"filters": []any{w.manager(name, l, w.routeConfig(name, l, s))}, "transport_socket": w.serverTLS(s)}
-		if n > 0 && len(s.Names) > 0 {
-			chain["filter_chain_match"] = obj{"server_names": sniNames(s.Names)}
-		} else if n > 0 {
+		sni := sniNames(names.domains[n])
+		if n > 0 && sni == nil {
 			continue
 		}
-		chains = append(chains, chain)
+		filters := []any{w.manager(name, l, w.routeConfig(name, l, names, s))}
+		if n == 0 { // takes every other name as well
+			chains = append(chains, obj{"filters": filters, "transport_socket": w.serverTLS(s)})
+		}
+		if sni != nil && (n > 0 || len(l.Sites) > 1) {
+			chains = append(chains, obj{"filters": filters, "transport_socket": w.serverTLS(s), "filter_chain_match": obj{"server_names": sni}})
+		}
 	}
 	out["filter_chains"] = chains
 	return out
 }
 
-// sniNames are the names that Envoy can tell apart by SNI: exact ones and *.suffix.
-func sniNames(names []string) []any {
-	var out []any
-	for _, n := range names {
-		if rest := strings.TrimPrefix(n, "*."); !strings.ContainsAny(rest, "*?") {
-			out = append(out, n)
+// onlyIPv4 reports whether httpd listens on this port at 0.0.0.0 and at no other
+// wildcard: then nobody comes in by IPv6.
+func (w *writer) onlyIPv4(l *plan.Listener) bool {
+	for _, li := range w.plan.Front.Listens {
+		if li.Port.V == l.Port && li.Address.V != "0.0.0.0" && (li.Address.V == "" || model.IsWildcard(li.Address.V)) {
+			return false
 		}
 	}
-	if out == nil {
-		out = []any{"invalid.invalid"}
-	}
-	return out
+	return l.Source.Address.V == "0.0.0.0"
 }
 
 // manager is the HTTP connection manager of a listener.
@@ -189,10 +191,11 @@ func (w *writer) manager(name string, l *plan.Listener, routes obj) obj {
 	s := l.Sites[0].Server
 	h := obj{
 		"stat_prefix":                      name,
-		"codec_type":                       "AUTO",
+		"codec_type":                       "HTTP1",
 		"use_remote_address":               true,
 		"normalize_path":                   true,
 		"merge_slashes":                    true,
+		"strip_trailing_host_dot":          true,
 		"path_with_escaped_slashes_action": "REJECT_REQUEST",
 		"route_config":                     routes,
 		"stream_idle_timeout":              "0s",
@@ -206,6 +209,9 @@ func (w *writer) manager(name string, l *plan.Listener, routes obj) obj {
 	if t := s.KeepAliveTime; t.IsWritten() && t.V > 0 {
 		h["common_http_protocol_options"].(obj)["idle_timeout"] = seconds(t.V)
 		w.l.Exact(t)
+	}
+	if s.MergeSlashes.IsWritten() && !s.MergeSlashes.V {
+		w.l.Approx("slashes are merged before paths are compared", "merge_slashes", s.MergeSlashes)
 	}
 	w.l.Exact(s.MergeSlashes)
 	if strings.EqualFold(s.EncodedSlashes.V, "off") {
@@ -222,64 +228,25 @@ func (w *writer) manager(name string, l *plan.Listener, routes obj) obj {
 		"typed_config": typed("extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", h)}
 }
 
-// routeConfig holds the sites of a listener; the first one takes every name.
-func (w *writer) routeConfig(name string, l *plan.Listener, own *plan.Site) obj {
+// routeConfig holds the sites of a listener, for connections to own.
+func (w *writer) routeConfig(name string, l *plan.Listener, names hostNames, own *plan.Site) obj {
 	var hosts []any
-	taken := map[string]bool{"*": true}
 	for i, s := range l.Sites {
-		var domains []any
-		if i == 0 {
-			domains = append(domains, "*")
-		}
-		for _, n := range s.Names {
-			switch {
-			case taken[n] || covered(taken, n): // an earlier site has it
-			case strings.Contains(n, "?") || strings.Contains(n[1:], "*"):
-				w.l.Drop("Envoy knows * at the start of a name only", "", s.Source.Aliases)
-			default:
-				taken[n] = true
-				domains = append(domains, n)
-			}
+		if names.unsaid[i] {
+			w.l.Drop("Envoy knows * at the start of a name only: requests for such a name are answered with 421", "", s.Source.Aliases)
 		}
 		w.l.Exact(s.Source.ServerName, s.Source.Aliases, s.Source.Addresses)
 		if rw := s.Server.Settings.Rewrite; rw != nil {
 			w.l.Exact(rw.Engine)
 		}
-		if domains == nil {
+		if names.domains[i] == nil {
 			continue // httpd chooses it by no name either
 		}
 		routes := []any{obj{"match": obj{"prefix": "/"}, "direct_response": obj{"status": 421}}}
 		if mayServe(own, s) {
-			routes = w.routes(s)
+			routes = append(names.guard(i), w.routes(s)...)
 		}
-		hosts = append(hosts, obj{"name": s.Name, "domains": domains, "routes": routes})
+		hosts = append(hosts, obj{"name": s.Name, "domains": names.domains[i], "routes": routes})
 	}
 	return obj{"name": name, "virtual_hosts": hosts, "ignore_port_in_host_matching": true}
-}
-
-// covered reports whether a wildcard of an earlier site takes the name: httpd goes by
-// the order of the sites, Envoy by the closest name.
-func covered(taken map[string]bool, name string) bool {
-	for have := range taken {
-		if suffix, ok := strings.CutPrefix(have, "*."); ok && strings.HasSuffix(name, "."+suffix) {
-			return true
-		}
-	}
-	return false
-}
-
-// mayServe reports whether requests of a connection with the TLS settings of one
-// site may be for another: httpd does not answer for a host whose settings of TLS
-// differ from those of the connection's (ssl_hook_ReadReq of mod_ssl). own is nil
-// for a connection without TLS.
-func mayServe(own, other *plan.Site) bool {
-	if own == nil || own == other {
-		return own == other || other.TLS == nil
-	}
-	return own.TLS != nil && other.TLS != nil && !verifies(other) && !verifies(own)
-}
-
-func verifies(s *plan.Site) bool {
-	v := strings.ToLower(s.TLS.VerifyClient.V)
-	return v != "" && v != "none"
 }

@@ -2,7 +2,9 @@ package envoy
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"clowder/render/plan"
@@ -19,12 +21,16 @@ func (w *writer) hidden(s *plan.Site) string {
 	for _, c := range s.Cells {
 		look(&c.Outcome)
 		foreign = foreign || strings.ContainsFunc(c.Path, beyondASCII)
+		strict = strict || url.PathEscape(c.Path) != strings.ReplaceAll(c.Path, "/", "%2F")
 		for _, b := range c.Branches {
 			look(&b.Outcome)
 			for _, p := range b.Patterns {
-				foreign = foreign || strings.ContainsFunc(p.Regex, beyondASCII)
+				foreign = foreign || p.RE2 && !encodedAlike(p.Regex) // what is no RE2 is refused as a whole
 			}
 		}
+	}
+	for _, e := range s.Early {
+		foreign = foreign || !e.Path.Always && !e.Path.Not && e.Path.RE2 && !encodedAlike(e.Path.Regex)
 	}
 	if !strict && len(s.Early) == 0 {
 		return `(?s).*%([01][0-9A-Fa-f]|2[dDeE]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9AaFf]|7[eE]).*`
@@ -32,6 +38,8 @@ func (w *writer) hidden(s *plan.Site) string {
 	w.l.Add(target.Note{Loss: target.Approximated, ID: "mappings", Span: s.Source.At,
 		Message: "Envoy compares paths as they are encoded: where something is protected, paths with an encoded letter of ASCII are answered with 400"})
 	if foreign {
+		w.l.Add(target.Note{Loss: target.Approximated, ID: "mappings", Span: s.Source.At,
+			Message: "a path or pattern here asks about bytes beyond ASCII, which come as %XX: every path with a % is answered with 400"})
 		return `(?s).*%.*`
 	}
 	return `(?s).*%[0-7][0-9A-Fa-f].*`
@@ -42,18 +50,28 @@ func beyondASCII(r rune) bool { return r > 0x7E }
 // routes lists the routes of a site, in the order of their choice.
 func (w *writer) routes(s *plan.Site) []any {
 	refuse := obj{"status": 403}
-	if w.unknown {
+	if w.unknown || w.unverified(s) {
 		return []any{obj{"match": obj{"prefix": "/"}, "direct_response": refuse}}
 	}
 	out := []any{obj{"match": obj{"safe_regex": obj{"regex": w.hidden(s)}}, "direct_response": obj{"status": 400}}}
+	if strings.EqualFold(s.Server.TraceEnable.V, "off") {
+		trace := []any{obj{"name": ":method", "string_match": obj{"exact": "TRACE"}}}
+		out = append(out, obj{"match": obj{"prefix": "/", "headers": trace}, "direct_response": obj{"status": 405}})
+	}
+	if len(s.Early) > 0 || slices.ContainsFunc(s.Cells, func(c *plan.Cell) bool { return c.Branches != nil }) {
+		out = append(out, obj{"match": obj{"prefix": "/", "headers": []any{beyond(":path")}}, "direct_response": obj{"status": 400}})
+	}
 	for _, e := range s.Early {
 		out = append(out, w.early(s, e)...)
 	}
 	for _, c := range s.Cells {
+		if strings.ContainsAny(c.Path, "?#") {
+			continue // no path has these letters before it is decoded, and those with an encoded one are refused
+		}
 		for _, b := range c.Branches {
 			match, rest := obj{}, b.Outcome
 			for _, p := range b.Patterns {
-				if p.RE2 && match["safe_regex"] == nil {
+				if p.RE2 && compiles(whole(p.Regex)) && match["safe_regex"] == nil {
 					match["safe_regex"] = obj{"regex": whole(p.Regex)}
 					continue
 				}
@@ -110,6 +128,10 @@ func (w *writer) outcome(s *plan.Site, match obj, o *plan.Outcome) []any {
 	}
 	switch o.Kind {
 	case plan.Proxy:
+		if w.turnedAway(o) {
+			route["direct_response"] = obj{"status": 403}
+			return []any{route}
+		}
 		return w.forward(s, route, o)
 	case plan.Redirect:
 		w.redirect(route, o)
@@ -146,7 +168,7 @@ func rules(set plan.Set) obj {
 
 // forward writes the routes to a pool: one for each session's member, then the rest.
 func (w *writer) forward(s *plan.Site, route obj, o *plan.Outcome) []any {
-	if !w.pool(o.Pool) {
+	if !w.pool(o.Pool) || w.untrusted(s, o.Pool) {
 		route["direct_response"] = obj{"status": 503}
 		return []any{route}
 	}

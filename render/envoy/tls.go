@@ -1,6 +1,7 @@
 package envoy
 
 import (
+	"slices"
 	"strings"
 
 	"clowder/parse/model"
@@ -31,17 +32,16 @@ func (w *writer) serverTLS(s *plan.Site) obj {
 		if t.CAFile.V != "" {
 			validation["trusted_ca"] = obj{"filename": t.CAFile.V}
 			w.l.Exact(t.CAFile)
-		} else {
-			w.l.Closed("Envoy takes a file of authorities, and none is written: only the server's own certificate is good", "validation_context", t.CAPath)
-			validation["trusted_ca"] = obj{"filename": cert}
 		}
-		if t.CARevocation.V != "" {
+		if t.CARevocation.V != "" && t.CAFile.V != "" {
 			validation["crl"] = obj{"filename": t.CARevocation.V}
 			w.l.Exact(t.CARevocation)
 		}
 		validation["max_verify_depth"] = t.VerifyDepth.Or(1)
 		w.l.Exact(t.VerifyDepth)
-		common["validation_context"] = validation
+		if t.CAFile.V != "" { // else every request is refused
+			common["validation_context"] = validation
+		}
 		ctx["require_client_certificate"] = verify == "require"
 		if verify == "optional_no_ca" {
 			w.l.Approx("a certificate that is sent has to be good", "", t.VerifyClient)
@@ -55,10 +55,9 @@ func (w *writer) serverTLS(s *plan.Site) obj {
 // protocols carries SSLProtocol; without it TLS 1.2 is the oldest.
 func (w *writer) protocols(t *model.TLS) obj {
 	on := map[string]bool{}
-	words := strings.Fields(strings.ToLower(t.Protocol.Or("all -tlsv1 -tlsv1.1")))
-	for i, word := range words {
-		name, plain := strings.TrimLeft(word, "+-"), strings.TrimLeft(word, "+-") == word
-		if plain && i == 0 {
+	for _, word := range strings.Fields(strings.ToLower(t.Protocol.Or("all -tlsv1 -tlsv1.1"))) {
+		name := strings.TrimLeft(word, "+-")
+		if name == word {
 			clear(on)
 		}
 		for _, p := range protocolNames {
@@ -68,13 +67,17 @@ func (w *writer) protocols(t *model.TLS) obj {
 		}
 	}
 	out := obj{}
-	for _, p := range protocolNames {
-		if on[p.httpd] {
-			if out["tls_minimum_protocol_version"] == nil {
-				out["tls_minimum_protocol_version"] = p.envoy
+	for _, p := range slices.Backward(protocolNames) { // of two ranges the newer one
+		if !on[p.httpd] {
+			if len(out) > 0 {
+				break
 			}
+			continue
+		}
+		if len(out) == 0 {
 			out["tls_maximum_protocol_version"] = p.envoy
 		}
+		out["tls_minimum_protocol_version"] = p.envoy
 	}
 	if len(out) == 0 {
 		out["tls_minimum_protocol_version"] = "TLSv1_3"
@@ -83,41 +86,48 @@ func (w *writer) protocols(t *model.TLS) obj {
 	return out
 }
 
-// clientTLS is TLS towards members; httpd's default is to verify nothing.
+// clientTLS is TLS towards members; httpd's default is to verify nothing. Each
+// member has to show its own name, so each has a context of its own, which Envoy
+// finds by the metadata of the endpoint (Cluster.transport_socket_matches).
 func (w *writer) clientTLS(c obj, p *plan.Pool, members []*plan.Member) {
-	if members[0].Scheme != "https" && members[0].Scheme != "h2" {
+	if !secure(members[0]) {
 		return
 	}
-	common := obj{}
 	t := p.TLS
+	verify := t != nil && t.ProxyVerify.V != "" && !strings.EqualFold(t.ProxyVerify.V, "none")
 	if t != nil {
-		w.l.Exact(t.ProxyEngine)
-		if v := strings.ToLower(t.ProxyVerify.V); v != "" && v != "none" {
-			validation := obj{"trusted_ca": obj{"filename": t.ProxyCAFile.V}}
-			if !t.ProxyPeerName.IsWritten() || t.ProxyPeerName.V {
-				var names []any
-				for _, m := range members {
-					names = append(names, obj{"san_type": "DNS", "matcher": obj{"exact": m.Host}}, obj{"san_type": "IP_ADDRESS", "matcher": obj{"exact": m.Host}})
-				}
-				validation["match_typed_subject_alt_names"] = names
-				if len(members) > 1 {
-					w.l.Weaker("a member may show the certificate of another one of its balancer", "a balancer for each member", t.ProxyVerify)
-				}
-			}
-			common["validation_context"] = validation
-			w.l.Exact(t.ProxyVerify, t.ProxyCAFile, t.ProxyPeerName)
-		} else {
-			w.l.Exact(t.ProxyVerify)
-		}
+		w.l.Exact(t.ProxyEngine, t.ProxyVerify)
 	}
-	if common["validation_context"] == nil && plan.ChecksPeers(t) {
+	if verify {
+		w.l.Exact(t.ProxyCAFile, t.ProxyPeerName)
+	} else if plan.ChecksPeers(t) {
 		for _, m := range members {
 			w.l.Weaker("httpd checks the name and the dates of the member's certificate even without its authority, which Envoy does not", "SSLProxyVerify require here", m.Source.URL)
 		}
 	}
-	ctx := obj{"common_tls_context": common}
-	if len(members) == 1 {
-		ctx["sni"] = members[0].Host
+	socket := func(m *plan.Member) obj {
+		common := obj{}
+		if verify {
+			validation := obj{"trusted_ca": obj{"filename": t.ProxyCAFile.V}}
+			if !t.ProxyPeerName.IsWritten() || t.ProxyPeerName.V {
+				validation["match_typed_subject_alt_names"] = []any{obj{"san_type": "DNS", "matcher": obj{"exact": m.Host}}, obj{"san_type": "IP_ADDRESS", "matcher": obj{"exact": m.Host}}}
+			}
+			common["validation_context"] = validation
+		}
+		return obj{"name": "envoy.transport_sockets.tls", "typed_config": typed("extensions.transport_sockets.tls.v3.UpstreamTlsContext", obj{"common_tls_context": common, "sni": m.Host})}
 	}
-	c["transport_socket"] = obj{"name": "envoy.transport_sockets.tls", "typed_config": typed("extensions.transport_sockets.tls.v3.UpstreamTlsContext", ctx)}
+	c["transport_socket"] = socket(members[0])
+	if len(members) == 1 {
+		return
+	}
+	var matches []any
+	for _, m := range members {
+		matches = append(matches, obj{"name": m.Name, "match": obj{"member": m.Name}, "transport_socket": socket(m)})
+	}
+	c["transport_socket_matches"] = matches
+}
+
+// memberMeta names the member for transport_socket_matches.
+func memberMeta(m *plan.Member) obj {
+	return obj{"filter_metadata": obj{"envoy.transport_socket_match": obj{"member": m.Name}}}
 }

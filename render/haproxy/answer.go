@@ -79,7 +79,7 @@ func (w *writer) redirect(s *spot) []rule {
 		return lost("the target has control characters")
 	}
 	code := codeWords(o.Status)
-	origin, path := splitTarget(o.Location)
+	origin, path := plan.SplitURL(o.Location)
 	if o.Redirect.Path.V == "" && !o.Redirect.Regex.V {
 		lf, ok := expand(o.Location, s.secure())
 		if !ok {
@@ -131,18 +131,6 @@ func (w *writer) strip(at diag.Span, from, to string) []rule {
 	}
 	return append(out,
 		rule{at, "http-request replace-path " + word(prefix+slash+"(.*)$") + " " + word(replacement(to)+`\1`), ""})
-}
-
-// splitTarget cuts a URL into scheme://host and the rest.
-func splitTarget(url string) (origin, path string) {
-	i := strings.Index(url, "://")
-	if i < 0 {
-		return "", url
-	}
-	if j := strings.IndexAny(url[i+3:], "/?#"); j >= 0 {
-		return url[:i+3+j], url[i+3+j:]
-	}
-	return url, ""
 }
 
 // absolute puts the client's own scheme and host before a target without them

@@ -212,7 +212,7 @@ func (e *earlyWriter) redirect(r *plan.Early) (rules []string, ok bool) {
 	}
 	code := codeWords(r.Status)
 	tls := e.f.tls
-	origin, rest := splitTarget(r.Target)
+	origin, rest := plan.SplitURL(r.Target)
 	path, query, hasQuery := strings.Cut(rest, "?")
 	base, ok := expand(origin, tls)
 	if !ok || strings.Contains(origin, "$") || strings.Contains(path, "#") || strings.Contains(query, "$") {

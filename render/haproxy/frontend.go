@@ -144,7 +144,7 @@ func cellCond(p string) string {
 	if strings.HasSuffix(p, "/") {
 		return "{ var(txn.path) -m beg " + pattern(p) + " }"
 	}
-	return "{ var(txn.path) -m reg " + regexPattern("^"+quoteRegex(p)+"(/|$)") + " }"
+	return "{ var(txn.path) -m reg " + regexPattern("^"+regexp.QuoteMeta(p)+"(/|$)") + " }"
 }
 
 // pathMatches is the condition for an expression of the source. httpd lets a dot
@@ -431,7 +431,7 @@ func hostRegex(n string) string {
 		case '?':
 			b.WriteByte('.')
 		default:
-			b.WriteString(quoteRegex(string(r)))
+			b.WriteString(regexp.QuoteMeta(string(r)))
 		}
 	}
 	return b.String() + "$"

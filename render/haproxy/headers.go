@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"clowder/parse/model"
+	"clowder/render/plan"
 )
 
 // forwarded adds the headers that tell a member about the client. mod_proxy_http
@@ -82,7 +83,7 @@ func hostHeader(url string) string {
 	if i := strings.IndexByte(url, '|'); i >= 0 && strings.HasPrefix(strings.ToLower(url), "unix:") {
 		url = url[i+1:]
 	}
-	origin, _ := splitTarget(url)
+	origin, _ := plan.SplitURL(url)
 	_, host, _ := strings.Cut(origin, "://")
 	if i := strings.LastIndexByte(host, '@'); i >= 0 {
 		host = host[i+1:]

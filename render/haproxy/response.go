@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -70,7 +71,7 @@ func (w *writer) reverses(s *spot) []rule {
 		}
 		w.l.Exact(r)
 		out = append(out, rule{r.At, "http-response replace-header Set-Cookie " +
-			word(`^(.*;\s*(?i:path)=)`+quoteRegex(r.From.V)+`[^;]*(.*)$`) + " " + word(`\1`+replacement(r.To.V)+`\2`), ""})
+			word(`^(.*;\s*(?i:path)=)`+regexp.QuoteMeta(r.From.V)+`[^;]*(.*)$`) + " " + word(`\1`+replacement(r.To.V)+`\2`), ""})
 	}
 	for _, r := range set.CookieDomains {
 		if !writable(r.From.V+r.To.V) || r.Interp.V && strings.Contains(r.From.V+r.To.V, "${") {
@@ -78,7 +79,7 @@ func (w *writer) reverses(s *spot) []rule {
 		}
 		w.l.Exact(r)
 		out = append(out, rule{r.At, "http-response replace-header Set-Cookie " +
-			word(`^(.*;\s*(?i:domain)=)(?i:`+quoteRegex(r.From.V)+`)[^;]*(.*)$`) + " " + word(`\1`+replacement(r.To.V)+`\2`), ""})
+			word(`^(.*;\s*(?i:domain)=)(?i:`+regexp.QuoteMeta(r.From.V)+`)[^;]*(.*)$`) + " " + word(`\1`+replacement(r.To.V)+`\2`), ""})
 	}
 	return out
 }
@@ -104,7 +105,7 @@ func (w *writer) location(s *spot, r *model.Reverse) []rule {
 	}
 	var alts []string
 	for _, o := range origins {
-		alts = append(alts, quoteRegex(o))
+		alts = append(alts, regexp.QuoteMeta(o))
 	}
 	re := "(?i)^" + alts[0]
 	if len(alts) > 1 {
@@ -112,7 +113,7 @@ func (w *writer) location(s *spot, r *model.Reverse) []rule {
 	}
 	w.l.Approx("Location is rewritten; Content-Location and URI are left as they are", "http-response replace-header", r)
 	return []rule{
-		{r.At, "http-response replace-header Location " + word(re+quoteRegex(path)+"(.*)$") + " " +
+		{r.At, "http-response replace-header Location " + word(re+regexp.QuoteMeta(path)+"(.*)$") + " " +
 			word(strings.ReplaceAll(public, `\`, `\\`)+`\1`), ""},
 	}
 }
@@ -120,7 +121,7 @@ func (w *writer) location(s *spot, r *model.Reverse) []rule {
 // realURLs takes the second word of ProxyPassReverse apart: the origins that a
 // member's answer may name, and the path behind them.
 func (w *writer) realURLs(s *spot, real string) (origins []string, path string) {
-	origin, path := splitTarget(real)
+	origin, path := plan.SplitURL(real)
 	scheme, name, isURL := strings.Cut(origin, "://")
 	if !isURL {
 		return []string{""}, path
@@ -142,7 +143,7 @@ func (w *writer) realURLs(s *spot, real string) (origins []string, path string) 
 			continue
 		}
 		for _, m := range b.Members {
-			o, _ := splitTarget(m.URL.V)
+			o, _ := plan.SplitURL(m.URL.V)
 			if i := strings.IndexByte(o, '|'); i >= 0 {
 				o = o[i+1:]
 			}

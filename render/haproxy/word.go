@@ -1,6 +1,7 @@
 package haproxy
 
 import (
+	"regexp"
 	"strings"
 )
 
@@ -56,18 +57,6 @@ func literal(s string) string { return strings.ReplaceAll(s, "%", "%%") }
 // replacement writes a text for the place of a replacement, where a backslash
 // begins a reference as well.
 func replacement(s string) string { return strings.ReplaceAll(literal(s), `\`, `\\`) }
-
-// quoteRegex writes a text as an expression that matches exactly it.
-func quoteRegex(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if strings.IndexByte(`\.+*?()|[]{}^$`, s[i]) >= 0 {
-			b.WriteByte('\\')
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
-}
 
 // pattern writes the values of an ACL behind its flags; -- keeps one that begins
 // with a minus from being another flag, and a lone brace would end the condition.
@@ -144,7 +133,7 @@ func encodePath(p string) string {
 func prefixRegex(prefix string) string {
 	enc := encodePath(prefix)
 	if !strings.Contains(enc, "%") {
-		return "^" + quoteRegex(enc)
+		return "^" + regexp.QuoteMeta(enc)
 	}
-	return "(?i)^" + quoteRegex(enc) // %C3 and %c3; letters in another case do not reach this place
+	return "(?i)^" + regexp.QuoteMeta(enc) // %C3 and %c3; letters in another case do not reach this place
 }

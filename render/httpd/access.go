@@ -254,6 +254,12 @@ func (w *writer) compat(a *model.Access) {
 	w.led.Approx(why, "Order", a.Order, a.Allow, a.Deny, a.Satisfy)
 }
 
+// providerModules bring the words of AuthBasicProvider.
+var providerModules = map[string][]string{"file": {"authn_file"}, "anon": {"authn_anon"}, "dbm": {"authn_dbm"}, "dbd": {"authn_dbd", "dbd"},
+	"socache": {"authn_socache"}, "ldap": {"authnz_ldap", "ldap"}, "fcgi": {"authnz_fcgi"}}
+
+var onOff = map[bool]string{true: "On", false: "Off"}
+
 // auth writes the names for logins.
 func (w *writer) auth(a *model.Access) {
 	if stated(a.AuthType.Origin) {
@@ -275,6 +281,29 @@ func (w *writer) auth(a *model.Access) {
 	if stated(a.AuthFile.Origin) {
 		w.mods.use("authn_file")
 		w.put(a.AuthFile, "AuthUserFile", always(a.AuthFile.V))
+	}
+	if stated(a.GroupFile.Origin) {
+		w.mods.use("authz_groupfile")
+		w.put(a.GroupFile, "AuthGroupFile", always(a.GroupFile.V))
+	}
+	if len(a.Providers) > 0 {
+		w.mods.use("auth_basic")
+		for _, p := range a.Providers {
+			w.mods.use(providerModules[strings.ToLower(p.V)]...)
+		}
+		w.put(a.Providers, "AuthBasicProvider", quoteAll(texts(a.Providers))...)
+	}
+	if stated(a.Authoritative.Origin) {
+		w.mods.use("auth_basic")
+		w.put(a.Authoritative, "AuthBasicAuthoritative", onOff[a.Authoritative.V])
+	}
+	if stated(a.Forbid.Origin) {
+		w.mods.use("authz_core")
+		w.put(a.Forbid, "AuthzSendForbiddenOnFailure", onOff[a.Forbid.V])
+	}
+	if stated(a.Merging.Origin) {
+		w.mods.use("authz_core")
+		w.fact(a.Merging, "AuthMerging", a.Merging.V)
 	}
 }
 

@@ -138,7 +138,7 @@ func (w *writer) extraSection(d *model.Directive) {
 // was taken by [accessOf].
 func accessWord(d *model.Directive) bool {
 	switch strings.ToLower(d.Name.V) {
-	case "order", "allow", "deny", "satisfy", "require", "requireall", "requireany", "requirenone", "authtype", "authname", "authuserfile":
+	case "order", "allow", "deny", "satisfy", "require", "requireall", "requireany", "requirenone", "authtype", "authname", "authuserfile", "authmerging":
 		return true
 	}
 	return false
@@ -185,6 +185,8 @@ func accessOf(d *model.Directive) *model.Access {
 			a.AuthName = first
 		case "authuserfile":
 			a.AuthFile = first
+		case "authmerging":
+			a.Merging = first
 		default:
 			if a.Require == nil {
 				a.Require = &model.Require{At: c.At, Group: model.Def("any")}

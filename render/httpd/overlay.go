@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"slices"
 	"strings"
 
 	"clowder/parse/model"
@@ -65,6 +66,15 @@ func planAccess(f *model.FrontEnd) *accessPlan {
 	for i, s := range list {
 		s.order, s.group = i, i
 		any22 = any22 || hasHosts(s.access)
+	}
+	// Rules that AuthMerging joins would be joined with host rules of 2.2 as well.
+	if any22 && slices.ContainsFunc(list, func(s *scope) bool { return s.access.Merging.IsSet() }) {
+		for _, s := range list {
+			if hasHosts(s.access) {
+				p.keep[s.access] = true
+			}
+		}
+		return p
 	}
 	if any22 {
 		p.decide(list)

@@ -38,6 +38,7 @@ var areas = map[string]string{
 	"Proxy100Continue": "headers", "ProxyPassInterpolateEnv": "environment",
 
 	"Access": "access", "Access.AuthType": "authentication", "Access.AuthName": "authentication", "Access.AuthUserFile": "authentication",
+	"Access.AuthGroupFile": "authentication", "Access.AuthBasicProvider": "authentication", "Access.AuthBasicAuthoritative": "authentication",
 	"Require": "access",
 
 	"Balancer": "failover", "Balancer.name": "mappings", "Balancer.lbmethod": "lbmethod", "Balancer.stickysession": "stickiness",

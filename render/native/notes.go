@@ -17,9 +17,9 @@ func notes(s *model.Setup) []target.Note {
 		}
 		out = append(out, note)
 	}
-	kept := keptPlaces(s)
+	kept := s.Kept()
 	for _, u := range s.Unmapped {
-		if !kept[end(u.Span)] {
+		if !kept(u.Span) {
 			out = append(out, target.Note{Loss: target.Dropped, ID: "unmapped", Security: u.Guard || u.FileGuard, Span: u.Span, Fact: u.What,
 				Message: "The TOML has no key for it."})
 		}
@@ -40,32 +40,4 @@ func notes(s *model.Setup) []target.Note {
 		}
 	}
 	return out
-}
-
-// end tells places of one file apart by where they end: those of the list of what
-// has no field may lack their indent.
-func end(at diag.Span) diag.Span { return diag.Span{File: at.File, End: at.End} }
-
-// keptPlaces are the ends of the directives that are kept as they stand.
-func keptPlaces(s *model.Setup) map[diag.Span]bool {
-	kept := map[diag.Span]bool{}
-	var add func(list []*model.Directive)
-	add = func(list []*model.Directive) {
-		for _, d := range list {
-			kept[end(d.At)] = true
-			add(d.Children)
-		}
-	}
-	for _, f := range s.FrontEnds {
-		for _, srv := range append([]*model.Server{f.Main}, f.VHosts...) {
-			if srv == nil {
-				continue
-			}
-			add(srv.Settings.Extras)
-			for _, sec := range srv.Sections {
-				add(sec.Settings.Extras)
-			}
-		}
-	}
-	return kept
 }

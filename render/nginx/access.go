@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"net/netip"
+	"regexp"
 	"strings"
 
 	"clowder/parse/model"
@@ -103,7 +104,7 @@ func (c *conf) users(a *plan.Access) string {
 	}
 	list := []*dir{d("default", "/dev/null")}
 	for _, u := range a.Users {
-		list = append(list, d("~^"+quoteRegex(u)+"$", file))
+		list = append(list, d("~^"+regexp.QuoteMeta(u)+"$", file))
 	}
 	return c.variable("map", "$remote_user", "users", list...)
 }

@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"cmp"
+	"regexp"
 	"strings"
 
 	"clowder/parse/model"
@@ -48,7 +49,7 @@ func (c *conf) redirect(l *loc, cell *plan.Cell, o *plan.Outcome) {
 	case o.Strip == "/" && strings.HasSuffix(to, "/") && !strings.Contains(to, "?"):
 		l.head = append(l.head, d("return", code, c.lit(strings.TrimSuffix(to, "/"))+"$request_uri").from(r.At))
 	default:
-		re := "^" + quoteRegex(o.Strip) + "(.*)$"
+		re := "^" + regexp.QuoteMeta(o.Strip) + "(.*)$"
 		if flag == "" && !strings.Contains(to, "?") {
 			l.head = append(l.head, blk("if", []string{"$request_uri", "~", re}, d("return", code, c.lit(to)+"$1").from(r.At)))
 			c.l.Approx("a path with unusual encoding gets the status 302", "", r)

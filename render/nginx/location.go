@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -384,13 +385,13 @@ func (c *conf) path(l *loc, site *plan.Site, o *plan.Outcome, raw bool) *loc {
 	case o.To == o.Base && o.Strip != "":
 		// Behind the path of the members' URLs there is at least a slash.
 		if strings.HasSuffix(o.Strip, "/") && o.To != "" {
-			l.head = append(l.head, d("rewrite", "^"+quoteRegex(o.Strip)+"$", c.lit(o.To)+"/", "break").from(o.Mapping.At))
-			re, to = "^"+quoteRegex(o.Strip)+"(.*)$", c.lit(o.To)+"$1"
+			l.head = append(l.head, d("rewrite", "^"+regexp.QuoteMeta(o.Strip)+"$", c.lit(o.To)+"/", "break").from(o.Mapping.At))
+			re, to = "^"+regexp.QuoteMeta(o.Strip)+"(.*)$", c.lit(o.To)+"$1"
 			break
 		}
-		re, to = "^"+quoteRegex(strings.TrimSuffix(o.Strip, "/"))+"/?(.*)$", c.lit(o.To)+"/$1"
+		re, to = "^"+regexp.QuoteMeta(strings.TrimSuffix(o.Strip, "/"))+"/?(.*)$", c.lit(o.To)+"/$1"
 	default:
-		re, to = "^"+quoteRegex(o.Strip)+"(.*)$", c.lit(o.To)+"$1"
+		re, to = "^"+regexp.QuoteMeta(o.Strip)+"(.*)$", c.lit(o.To)+"$1"
 	}
 	if i := strings.IndexByte(o.To, '?'); i >= 0 || !strings.HasPrefix(o.To, "/") && o.To != "" && !strings.HasPrefix(o.To, "$") {
 		c.l.Closed("the target's path cannot be written for nginx: the requests are refused", "", o.Mapping)
@@ -433,10 +434,10 @@ func (c *conf) files(l *loc, site *plan.Site, cell *plan.Cell, on []plan.Pattern
 	case o.Strip == "/":
 		l.tail = append(l.tail, d("root", c.lit(root)))
 	case strings.HasSuffix(o.Strip, "/"):
-		l.match = []string{"~", "^" + quoteRegex(o.Strip) + "(?<file>.*)$"}
+		l.match = []string{"~", "^" + regexp.QuoteMeta(o.Strip) + "(?<file>.*)$"}
 		l.tail = append(l.tail, d("alias", c.lit(root)+"/$file"))
 	default:
-		l.match = []string{"~", "^" + quoteRegex(o.Strip) + "(?<file>/.*)?$"}
+		l.match = []string{"~", "^" + regexp.QuoteMeta(o.Strip) + "(?<file>/.*)?$"}
 		l.tail = append(l.tail, d("alias", c.lit(root)+"$file"))
 	}
 	l.tail = append(l.tail, blk("location", []string{"~", `/\.ht`}, d("return", "403")))

@@ -75,24 +75,12 @@ func groups(re string) int {
 	return n
 }
 
-// quoteRegex writes a text as an expression that matches only it.
-func quoteRegex(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if strings.IndexByte(`\.+*?()|[]{}^$`, s[i]) >= 0 {
-			b.WriteByte('\\')
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
-}
-
 // cellRegex is the expression of the paths of a cell and of those of the cells in it.
 func cellRegex(path string) string {
 	if strings.HasSuffix(path, "/") {
-		return "^" + quoteRegex(path)
+		return "^" + regexp.QuoteMeta(path)
 	}
-	return "^" + quoteRegex(path) + "(/|$)"
+	return "^" + regexp.QuoteMeta(path) + "(/|$)"
 }
 
 // branchRegex joins the patterns of a branch and its cell in one expression; ok is
@@ -135,7 +123,7 @@ func implies(re, cell string) bool {
 	if !ok || strings.Contains(re, "|") {
 		return false
 	}
-	return strings.HasPrefix(rest, quoteRegex(strings.TrimSuffix(cell, "/")+"/"))
+	return strings.HasPrefix(rest, regexp.QuoteMeta(strings.TrimSuffix(cell, "/")+"/"))
 }
 
 // substitute turns a target of httpd with $1 to $9 (and \ before what is meant

@@ -1,6 +1,7 @@
 package nginx
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -30,7 +31,7 @@ func (c *conf) reverses(site *plan.Site, o *plan.Outcome, u *upstream) []*dir {
 		case r.Interp.V && strings.Contains(real+r.From.V, "${"):
 			c.l.Drop("nginx cannot replace these variables", "proxy_redirect", r)
 		case strings.HasPrefix(real, "/"):
-			add("~^(?:https?://[^/]+)?"+quoteRegex(real)+"(.*)$", public+"$1", r)
+			add("~^(?:https?://[^/]+)?"+regexp.QuoteMeta(real)+"(.*)$", public+"$1", r)
 		case strings.HasPrefix(strings.ToLower(real), "balancer://"):
 			_, path, _ := strings.Cut(real[len("balancer://"):], "/")
 			for _, b := range site.Server.Balancers {
@@ -72,7 +73,7 @@ func (c *conf) cookies(name, begin string, list []*model.Reverse) []*dir {
 			continue
 		}
 		c.l.Exact(r)
-		out = append(out, d(name, begin+quoteRegex(r.From.V), c.lit(r.To.V)).from(r.At))
+		out = append(out, d(name, begin+regexp.QuoteMeta(r.From.V), c.lit(r.To.V)).from(r.At))
 	}
 	return out
 }

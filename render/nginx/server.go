@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -208,7 +209,7 @@ func (c *conf) serverName(n string) string {
 		(strings.HasPrefix(n, "*.") || strings.HasSuffix(n, ".*")) && !strings.Contains(n, ".."):
 		return n
 	}
-	return "~^" + strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(quoteRegex(n)) + "$"
+	return "~^" + strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(n)) + "$"
 }
 
 // listen writes the sockets (ngx_http_core_module, listen). http2 is a word of

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -263,7 +264,7 @@ func (c *conf) sticky(u *upstream, name string) string {
 	}
 	choice := []*dir{d("default", name)}
 	seen := map[string]bool{}
-	prefix := "^[^" + classByte(p.Sticky.Sep) + "]*" + quoteRegex(p.Sticky.Sep)
+	prefix := "^[^" + classByte(p.Sticky.Sep) + "]*" + regexp.QuoteMeta(p.Sticky.Sep)
 	if strings.EqualFold(p.Sticky.Sep, "off") || p.Sticky.Sep == "" {
 		prefix = "^"
 	}
@@ -289,7 +290,7 @@ func (c *conf) sticky(u *upstream, name string) string {
 		route := unique(c.names, name+"_"+m.Name)
 		b := c.block(u, route, list)
 		c.ups = append(c.ups, b)
-		choice = append(choice, d("~"+prefix+quoteRegex(m.Route)+"$", route).from(m.Source.Route.Place()))
+		choice = append(choice, d("~"+prefix+regexp.QuoteMeta(m.Route)+"$", route).from(m.Source.Route.Place()))
 	}
 	if len(choice) == 1 {
 		return ""
@@ -311,9 +312,9 @@ func classByte(sep string) string {
 func (c *conf) session(s *plan.Sticky) string {
 	cookie := "$cookie_" + s.Cookie
 	if strings.Trim(s.Cookie, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") != "" {
-		cookie = c.variable("map", "$http_cookie", "cookie", d("default", ""), d("~(?:^|[;, ])"+quoteRegex(s.Cookie)+" *= *([^;,]+)", "$1"))
+		cookie = c.variable("map", "$http_cookie", "cookie", d("default", ""), d("~(?:^|[;, ])"+regexp.QuoteMeta(s.Cookie)+" *= *([^;,]+)", "$1"))
 	}
-	return c.variable("map", "$request_uri", "session", d("default", cookie), d("~"+quoteRegex(s.Param)+"=([^;?&]+)", "$1"))
+	return c.variable("map", "$request_uri", "session", d("default", cookie), d("~"+regexp.QuoteMeta(s.Param)+"=([^;?&]+)", "$1"))
 }
 
 // markPool puts the account of a pool into the ledger.

@@ -95,6 +95,7 @@ func newAccess(m *model.Access) Access {
 	e.out.Free, e.out.Auth = free, auth.And(free.Not())
 	e.fact(m.Order)
 	e.fact(m.Satisfy)
+	e.fact(m.Merging)
 	e.password()
 	return e.out
 }
@@ -277,8 +278,9 @@ func (e *evaluator) password() {
 		}
 		return
 	}
-	if strings.EqualFold(m.AuthType.V, "Basic") && m.AuthFile.V != "" {
-		for _, f := range facts {
+	onlyFile := !slices.ContainsFunc(m.Providers, func(p model.String) bool { return !strings.EqualFold(p.V, "file") })
+	if strings.EqualFold(m.AuthType.V, "Basic") && m.AuthFile.V != "" && onlyFile {
+		for _, f := range append(facts, m.Providers) {
 			e.fact(f)
 		}
 		return

@@ -204,62 +204,11 @@ func newCutter(b *builder, s *Site) *cutter {
 	return c
 }
 
-// Most conditions whose every combination becomes a branch, and most of which
-// every pair does.
-const (
-	mostCombined = 4
-	mostPaired   = 12
-)
-
-// branches adds what is done with the paths of a cell that match patterns.
-func (c *cutter) branches(cell *Cell) {
-	path := cell.Path
-	conds := c.conditions(path, &cell.Outcome)
-	most := len(conds)
-	switch {
-	case len(conds) > mostPaired:
-		most = 1
-	case len(conds) > mostCombined:
-		most = 2
-	}
-	for size := min(most, len(conds)); size > 0; size-- {
-		combinations(len(conds), size, func(pick []int) {
-			br := &Branch{}
-			var on []string
-			for _, i := range pick {
-				br.Patterns = append(br.Patterns, conds[i])
-				on = append(on, conds[i].Regex)
-			}
-			br.Outcome = c.outcome(path, on)
-			if size == most && most < len(conds) {
-				br.Access.Lost = append(br.Access.Lost, Lost{Fact: conds[pick[0]].Fact,
-					Message: "too many patterns overlap here to combine them all: check what is served where more of them match at once"})
-			}
-			cell.Branches = append(cell.Branches, br)
-		})
-	}
-}
-
-// combinations calls f for each choice of size out of n, in order.
-func combinations(n, size int, f func([]int)) {
-	pick := make([]int, size)
-	var rec func(at, from int)
-	rec = func(at, from int) {
-		if at == size {
-			f(pick)
-			return
-		}
-		for i := from; i < n; i++ {
-			pick[at] = i
-			rec(at+1, i+1)
-		}
-	}
-	rec(0, 0)
-}
-
-// conditions lists the patterns that can change what is done in the cell.
-func (c *cutter) conditions(path string, plain *Outcome) []Pattern {
+// conditions lists the patterns that can change what is done in the cell, those
+// that only decorate the answer behind the first weighty ones.
+func (c *cutter) conditions(path string, plain *Outcome) (list []Pattern, weighty int) {
 	var out []Pattern
+	weighs := map[string]bool{} // patterns of more than decoration
 	add := func(regex string, fact any, changes bool) {
 		p := Pattern{Regex: regex, RE2: isRE2(regex), Fact: fact}
 		if !changes || !c.mayMatch(regex, path) || slices.ContainsFunc(out, func(o Pattern) bool { return o.Regex == regex }) {
@@ -274,36 +223,50 @@ func (c *cutter) conditions(path string, plain *Outcome) []Pattern {
 	for _, sec := range c.patterned {
 		if re := sectionRegex(sec); re != "" {
 			add(re, sec.Path, true)
+			weighs[re] = weighs[re] || !decorates(sec)
 		}
 		for _, r := range sec.Settings.Redirects {
 			if r.Regex.V {
+				weighs[r.Path.V] = true
 				add(r.Path.V, r, true)
 			}
 		}
 	}
 	for _, m := range c.srv.Mappings {
 		if m.Regex.V {
+			weighs[m.Path.V] = true
 			add(m.Path.V, m, differs(m.Path.V))
 		}
 	}
 	for _, r := range c.srv.Settings.Redirects {
 		if r.Regex.V {
+			weighs[r.Path.V] = true
 			add(r.Path.V, r, differs(r.Path.V))
 		}
 	}
 	for _, a := range c.srv.PathAlias {
 		if a.Regex.V {
+			weighs[a.Path.V] = true
 			add(a.Path.V, a, differs(a.Path.V))
 		}
 	}
-	return out
+	var light []Pattern
+	heavy := out[:0:0]
+	for _, p := range out {
+		if weighs[p.Regex] {
+			heavy = append(heavy, p)
+		} else {
+			light = append(light, p)
+		}
+	}
+	return append(heavy, light...), len(heavy)
 }
 
 // sectionRegex returns the pattern of a Location section that is not a prefix.
 func sectionRegex(sec *model.Section) string {
 	switch {
 	case sec.Kind.V == "LocationMatch":
-		return sec.Path.V
+		return cmp.Or(sec.Path.V, "^") // an empty one matches every path
 	case sec.Kind.V == "Location" && isGlob(sec.Path.V):
 		return globRegex(sec.Path.V)
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -176,7 +177,7 @@ func newCond(c *model.RewriteCond) (cond Cond, ok bool) {
 		if rest = strings.Trim(rest, `"`); rest == "" {
 			pattern = strings.TrimSuffix(pattern, bare) + "^$"
 		} else {
-			pattern = strings.TrimSuffix(pattern, bare) + "^" + quoteMeta(rest) + "$"
+			pattern = strings.TrimSuffix(pattern, bare) + "^" + regexp.QuoteMeta(rest) + "$"
 		}
 	}
 	cond.Test = newTest(pattern, nocase)
@@ -201,13 +202,17 @@ func newCond(c *model.RewriteCond) (cond Cond, ok bool) {
 		cond.What = CondMethod
 	case name == "REMOTE_ADDR":
 		cond.What = CondAddr
-	case strings.HasPrefix(name, "HTTP_"):
+	case slices.Contains(headerVars, name): // httpd knows no other HTTP_… variable: those are empty
 		cond.What, cond.Name = CondHeader, strings.ReplaceAll(name[len("HTTP_"):], "_", "-")
 	default:
 		return cond, false
 	}
 	return cond, true
 }
+
+// headerVars are the variables of mod_rewrite that stand for a header of the request
+// (lookup_variable of mod_rewrite.c), beside HTTP_HOST.
+var headerVars = []string{"HTTP_ACCEPT", "HTTP_COOKIE", "HTTP_FORWARDED", "HTTP_PROXY_CONNECTION", "HTTP_REFERER", "HTTP_USER_AGENT"}
 
 // https settles a condition on %{HTTPS}, which is "on" or "off".
 func (c *Cond) https() bool {
@@ -220,17 +225,6 @@ func (c *Cond) https() bool {
 	}
 	c.Regex, c.RE2 = "", true
 	return true
-}
-
-func quoteMeta(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if strings.IndexByte(`\.+*?()|[]{}^$`, s[i]) >= 0 {
-			b.WriteByte('\\')
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }
 
 // Chains groups the conditions: all chains have to hold, of each one condition is

@@ -71,6 +71,7 @@ func hits(p string, regex bool, cell string, on []string) bool {
 // sections (proxy_walk comes before the second location_walk, server/request.c).
 func (c *cutter) settings(o *Outcome) {
 	merged := c.srv.Settings
+	var place model.Settings // of the Locations alone: they are merged first
 	if o.Mapping != nil && !o.Mapping.Excludes() {
 		to := c.target(o.Mapping.Target.V)
 		for _, sec := range to.sections {
@@ -81,9 +82,16 @@ func (c *cutter) settings(o *Outcome) {
 	}
 	for _, sec := range o.Sections {
 		if strings.HasPrefix(sec.Kind.V, "Location") {
+			place.Access = (&model.Settings{Access: sec.Settings.Access}).Over(&place).Access
+		}
+	}
+	outer := model.Settings{Access: merged.Access}
+	for _, sec := range o.Sections {
+		if strings.HasPrefix(sec.Kind.V, "Location") {
 			merged = sec.Settings.Over(&merged)
 		}
 	}
+	merged.Access = place.Over(&outer).Access
 	o.Settings = merged
 }
 
@@ -239,8 +247,11 @@ func (c *cutter) guard(o *Outcome) {
 			continue
 		}
 		for _, r := range rw.Rules {
-			if r.HasFlag("F", "forbidden") || r.HasFlag("G", "gone") {
+			switch {
+			case r.HasFlag("F", "forbidden") || r.HasFlag("G", "gone"):
 				o.Access = closed(o.Access, r, "a rule of a section that refuses requests: everything in the section is refused")
+			case r.HasFlag("R", "redirect"):
+				o.Access = closed(o.Access, r, "a rule of a section that sends requests elsewhere: everything in the section is refused")
 			}
 		}
 	}

@@ -12,6 +12,7 @@ type static struct {
 
 type entryPoint struct {
 	Address   string     `yaml:"address"`
+	ReusePort bool       `yaml:"reusePort,omitempty"` // beside one on every address; the narrower socket gets the connection
 	HTTP      entryHTTP  `yaml:"http"`
 	Transport *transport `yaml:"transport,omitempty"`
 }

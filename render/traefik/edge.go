@@ -1,6 +1,7 @@
 package traefik
 
 import (
+	"net/http"
 	"reflect"
 	"regexp"
 	"slices"
@@ -14,6 +15,7 @@ import (
 func (w *writer) headers(o *plan.Outcome) []string {
 	h := &headers{CustomRequestHeaders: map[string]string{}, CustomResponseHeaders: map[string]string{}}
 	for _, r := range o.Settings.Headers {
+		name := http.CanonicalHeaderKey(r.Name.V) // one key for each: Traefik takes them in any order
 		into := h.CustomResponseHeaders
 		if r.Request.V {
 			into = h.CustomRequestHeaders
@@ -21,8 +23,8 @@ func (w *writer) headers(o *plan.Outcome) []string {
 		value := r.Value.V
 		switch {
 		case r.Cond.V != "" || strings.Contains(strings.ReplaceAll(value, "%%", ""), "%"):
-			if r.Request.V && r.Action.V == "set" { // members trust what httpd puts there
-				into[r.Name.V] = ""
+			if r.Request.V && (r.Action.V == "set" || r.Action.V == "unset") { // members trust what httpd puts there
+				into[name] = ""
 				w.l.Drop("Traefik knows no conditions and variables: the header is removed from all requests", "a plugin", r)
 			}
 			continue
@@ -30,10 +32,14 @@ func (w *writer) headers(o *plan.Outcome) []string {
 			value = ""
 		case r.Action.V != "set":
 			continue
+		case value == "" && r.Request.V:
+			into[name] = ""
+			w.l.Approx("Traefik has no empty headers: it is removed", "", r)
+			continue
 		case value == "":
 			continue // Traefik would remove the header
 		}
-		into[r.Name.V] = strings.ReplaceAll(value, "%%", "%")
+		into[name] = strings.ReplaceAll(value, "%%", "%")
 		if r.Request.V || r.Always.V {
 			w.l.Exact(r)
 		} else {
@@ -69,7 +75,7 @@ func (w *writer) tls(s *plan.Site) {
 	w.protocols(t, opt)
 	w.l.Approx("Go's own list of ciphers without known weaknesses is used", "tls.options.cipherSuites", t.CipherSuite, t.CipherOrder)
 	w.clients(t, opt)
-	w.dynamic.TLS.Options[s.Name] = opt
+	w.dynamic.TLS.Options[w.tlsOptions(s)] = opt
 	w.defaults(s, opt)
 	if t.CARevocation.V != "" {
 		w.refused[s] = true
@@ -91,7 +97,7 @@ func (w *writer) defaults(s *plan.Site, opt *tlsOption) {
 	case have == nil && opt.ClientAuth == nil || have != nil && reflect.DeepEqual(have.ClientAuth, opt.ClientAuth):
 	default:
 		w.refused[s] = true
-		w.l.Closed("Traefik has one set of options for all names that no Host condition tells: the whole virtual host is refused", "an instance of its own", s.TLS.VerifyClient)
+		w.l.Closed("Traefik has one set of options for all names that no Host condition tells: the whole virtual host is refused", "an instance of its own", s.TLS.VerifyClient, s.TLS.Engine)
 	}
 }
 
@@ -134,11 +140,21 @@ func (w *writer) clients(t *model.TLS, opt *tlsOption) {
 		return
 	}
 	opt.ClientAuth = &clientAuth{[]string{t.CAFile.V}, kind}
-	w.l.Exact(t.VerifyClient, t.CAFile)
-	w.l.Approx("the length of the chain is not bounded", "", t.VerifyDepth)
+	w.l.Exact(t.CAFile)
+	if kind == "RequestClientCert" {
+		w.l.Exact(t.VerifyClient, t.VerifyDepth)
+		return
+	}
+	w.l.Weaker("Traefik does not bound the depth of chains, httpd does (SSLVerifyDepth, 1 by default)", "a file with the direct issuer only", t.VerifyClient, t.VerifyDepth)
 }
 
-func (w *writer) tlsOptions(s *plan.Site) string { return s.Name }
+// tlsOptions names the options of a site; "default" has a meaning of its own.
+func (w *writer) tlsOptions(s *plan.Site) string {
+	if s.Name == "default" {
+		return "default-site"
+	}
+	return s.Name
+}
 
 // early writes a rewrite rule that comes before the mappings. One that cannot be
 // said refuses what its pattern is about, when it would change where a request goes.
@@ -152,15 +168,18 @@ func (w *writer) early(s *plan.Site, host string, e *plan.Early) {
 		return
 	}
 	refuse := func(why string) {
-		w.l.Drop(why+": what its pattern matches is refused", "a router of its own", e.Source)
+		w.l.Closed(why+": what its pattern matches is refused", "a router of its own", e.Source)
 		w.router(s, rule, []string{w.deny()}, "")
 	}
 	switch {
 	case e.Kind == plan.EarlyRefuse:
-		if exact && e.Status == 403 {
+		switch {
+		case !exact:
+			w.l.Closed("a condition cannot be said in Traefik: it refuses without it, and so more", "", e.Source)
+		case e.Status == 403:
 			w.l.Exact(e.Source)
-		} else {
-			w.l.Approx("it answers 403, and refuses more where a condition could not be said", "", e.Source)
+		default:
+			w.l.Approx("it answers 403", "", e.Source)
 		}
 		w.router(s, rule, []string{w.deny()}, "")
 	case e.Kind == plan.EarlyRedirect && exact:
@@ -188,7 +207,7 @@ func (w *writer) earlyRule(s *plan.Site, host string, e *plan.Early) (rule strin
 	switch {
 	case e.Path.Always:
 	case e.Path.RE2:
-		add(e.Path, "PathRegexp("+quote(e.Path.Regex)+")")
+		add(e.Path, "PathRegexp("+pattern(e.Path.Regex)+")")
 	default:
 		exact = false
 	}
@@ -217,28 +236,56 @@ func (w *writer) earlyRule(s *plan.Site, host string, e *plan.Early) (rule strin
 // What a condition on TLS is for all requests of a site.
 const always, never = "always", "never"
 
+// hidden are the headers that Traefik takes out of a request or writes itself before
+// it asks its rules (pkg/middlewares/forwardedheaders; net/http of Go).
+var hidden = regexp.MustCompile(`(?i)^(X-Forwarded-.*|X-Real-Ip|Connection|Transfer-Encoding|Trailer|)$`)
+
 // condition writes one condition; ok is false for one that Traefik cannot ask.
 func condition(s *plan.Site, c plan.Cond) (cond string, ok bool) {
 	if !c.RE2 {
 		return "", false
 	}
-	switch c.What {
-	case plan.CondHTTPS:
+	switch {
+	case c.What == plan.CondHTTPS:
 		return map[bool]string{true: always, false: never}[(s.TLS != nil) != c.Not], true
-	case plan.CondHost:
-		if strings.Contains(strings.TrimPrefix(c.Regex, "(?i)"), ":") {
-			return "", false // there is no port in what HostRegexp looks at
+	case c.What == plan.CondHost, c.What == plan.CondHeader && strings.EqualFold(c.Name, "Host"):
+		if !looksAtName(c.Regex) {
+			return "", false
 		}
-		cond = "HostRegexp(" + quote(c.Regex) + ")"
-	case plan.CondPath:
-		cond = "PathRegexp(" + quote(c.Regex) + ")"
-	case plan.CondHeader:
-		cond = "HeaderRegexp(" + quote(c.Name) + ", " + quote(c.Regex) + ")"
-		if c.MatchesEmpty() {
-			cond = "(" + cond + " || !HeaderRegexp(" + quote(c.Name) + ", `.*`))"
-		}
+		cond = "HostRegexp(" + hostPattern(c.Regex) + ")"
+	case c.What == plan.CondPath:
+		cond = "PathRegexp(" + pattern(c.Regex) + ")"
+	case c.What == plan.CondHeader:
+		return headerCondition(c)
 	default:
 		return "", false
+	}
+	if c.Not {
+		cond = "!" + cond
+	}
+	return cond, true
+}
+
+// headerCondition writes a condition on a header. httpd joins several headers of one
+// name with commas, Traefik looks for one of them that matches: where a condition is
+// negated, one good header must not hide a bad one behind it.
+func headerCondition(c plan.Cond) (cond string, ok bool) {
+	if hidden.MatchString(c.Name) {
+		return "", false
+	}
+	header := func(re string) string { return "HeaderRegexp(" + quote(c.Name) + ", " + pattern(re) + ")" }
+	absent := "!" + header(".*")
+	if text, whole := wholeText(c.Regex); c.Not && whole && len(text) < 100 {
+		if cond = header(others(text)); text != "" {
+			cond = "(" + cond + " || " + absent + ")"
+		}
+		return cond, true
+	}
+	if c.Not && !endless(c.Regex) {
+		return "", false
+	}
+	if cond = header(c.Regex); c.MatchesEmpty() {
+		cond = "(" + cond + " || " + absent + ")"
 	}
 	if c.Not {
 		cond = "!" + cond
@@ -252,7 +299,7 @@ var variable = regexp.MustCompile(`%\{(HTTP_HOST|SERVER_NAME|REQUEST_URI)\}`)
 // holds something that Traefik does not know.
 func (w *writer) earlyRedirect(e *plan.Early) string {
 	to := e.Target
-	re, anchored := strings.CutPrefix(strings.TrimSuffix(e.Path.Regex, "$"), "^")
+	re, anchored := strings.CutPrefix(trimEnd(e.Path.Regex), "^")
 	if !anchored && !e.Path.Always {
 		return ""
 	}
@@ -275,6 +322,9 @@ func (w *writer) earlyRedirect(e *plan.Early) string {
 		return "${1}"
 	})
 	if strings.ContainsAny(to, "%") || !strings.Contains(to, "://") {
+		return ""
+	}
+	if _, err := regexp.Compile(full); err != nil {
 		return ""
 	}
 	w.l.Approx("Traefik answers 301 or 302, and 307 or 308 for other methods than GET", "", e.Source)

@@ -19,8 +19,18 @@ func (w *writer) site(s *plan.Site, host string) {
 		w.router(s, both(host, "PathPrefix(`/`)"), []string{w.deny()}, "")
 		return
 	}
+	if t := s.Server.TraceEnable; strings.EqualFold(t.V, "off") {
+		w.router(s, both(host, "Method(`TRACE`) && PathPrefix(`/`)"), []string{w.deny()}, "")
+		w.l.Approx("TRACE is answered with 403", "", t)
+	}
 	if protects(s) {
-		w.router(s, both(host, "PathRegexp(`[\\x00-\\x1f\\x7f]|%[0-7][0-9A-Fa-f]`)"), []string{w.deny()}, "")
+		re := `[\x00-\x1f\x7f]|%[0-7][0-9A-Fa-f]`
+		if countsBytes(s) {
+			re += `|[^\x00-\x7f]`
+			w.l.Add(target.Note{Loss: target.Approximated, ID: "mappings", Span: s.Source.At,
+				Message: "Go's expressions count letters where httpd's count bytes: where something is protected, paths with letters beyond ASCII are refused"})
+		}
+		w.router(s, both(host, "PathRegexp("+quote(re)+")"), []string{w.deny()}, "")
 		w.l.Add(target.Note{Loss: target.Approximated, ID: "mappings", Span: s.Source.At,
 			Message: "Traefik compares reserved letters as they are encoded: where something is protected, paths with such an encoding or with control characters are refused"})
 	}
@@ -32,7 +42,7 @@ func (w *writer) site(s *plan.Site, host string) {
 			rule, out := both(host, pathRule(c.Path)), b.Outcome
 			for _, p := range b.Patterns {
 				if p.RE2 {
-					rule = both(rule, "PathRegexp("+quote(p.Regex)+")")
+					rule = both(rule, "PathRegexp("+pattern(p.Regex)+")")
 					continue
 				}
 				w.l.Closed("Go's expressions cannot say it: everything below "+c.Path+" is refused", "", p.Fact)
@@ -58,8 +68,8 @@ func (w *writer) router(s *plan.Site, rule string, middlewares []string, service
 		service = "noop@internal"
 	}
 	r := &router{EntryPoints: slices.Clone(w.on), Rule: rule, Priority: w.next, Middlewares: middlewares, Service: service}
-	if s.TLS != nil {
-		r.TLS = &routerTLS{w.tlsOptions(s)}
+	if w.options != nil {
+		r.TLS = &routerTLS{*w.options}
 	}
 	w.next--
 	w.dynamic.HTTP.Routers[fmt.Sprintf("%s-%03d", s.Name, len(w.dynamic.HTTP.Routers)+1)] = r
@@ -67,13 +77,12 @@ func (w *writer) router(s *plan.Site, rule string, middlewares []string, service
 
 // middleware adds a middleware, or returns the name of one that says the same.
 func (w *writer) middleware(name string, m *middleware) string {
-	text := fmt.Sprint(describe(m))
-	for have, old := range w.dynamic.HTTP.Middlewares {
-		if fmt.Sprint(describe(old)) == text {
-			return have
-		}
+	text := fmt.Sprintf("%#v", describe(m))
+	if have := w.made[text]; have != "" {
+		return have
 	}
 	name = w.unique(name)
+	w.made[text] = name
 	w.dynamic.HTTP.Middlewares[name] = m
 	return name
 }
@@ -137,6 +146,9 @@ func (w *writer) outcome(s *plan.Site, rule string, o *plan.Outcome) {
 			chain = []string{w.allow(a.Auth.Or(a.Free)), auth}
 		}
 		w.action(s, rule, chain, o)
+		// A router is left out where the file of passwords cannot be read, or has a
+		// line that Traefik does not understand; no other one may get its requests.
+		w.router(s, rule, []string{w.deny()}, "")
 	}
 }
 
@@ -198,7 +210,17 @@ func (w *writer) forward(s *plan.Site, rule string, chain []string, o *plan.Outc
 		w.router(s, rule, append(chain, w.deny()), "")
 		return
 	}
-	chain = append(chain, w.path(o)...)
+	path, ok := w.path(o)
+	if !ok {
+		w.l.Drop("Traefik's replacements cannot say it: 403", "", o.Mapping)
+		w.router(s, rule, append(chain, w.deny()), "")
+		return
+	}
+	if o.Regex != nil && !seesEncoded(o.Regex.Regex) {
+		w.router(s, both(rule, "PathRegexp("+quote(`[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]`)+")"), []string{w.deny()}, "")
+		w.l.Approx("Traefik maps the path as it is encoded: one with letters that have to be encoded is refused", "", o.Mapping)
+	}
+	chain = append(chain, path...)
 	chain = append(chain, w.headers(o)...)
 	for _, st := range w.stickyServices(o.Pool, name) {
 		w.router(s, both(rule, st.rule), chain, st.service)
@@ -206,19 +228,41 @@ func (w *writer) forward(s *plan.Site, rule string, chain []string, o *plan.Outc
 	w.router(s, rule, chain, name)
 }
 
-// path rewrites the path as the mapping does.
-func (w *writer) path(o *plan.Outcome) []string {
+// path rewrites the path as the mapping does, see seesEncoded; ok is false when Go
+// does not take the expression: Traefik leaves out a router with such a middleware,
+// and others take its requests.
+func (w *writer) path(o *plan.Outcome) (chain []string, ok bool) {
 	to := strings.ReplaceAll(o.To, "$", "$$")
+	re := "^" + regexp.QuoteMeta(encoded(o.Strip)) + "(.*)"
 	switch {
 	case o.Regex != nil:
-		to = groupRef.ReplaceAllString(o.To, "$${$1}")
-		return []string{w.middleware("path", &middleware{ReplacePathRegex: &replacePath{"(?s)^.*?(?:" + o.Regex.Regex + ").*$", to}})}
+		re, to = "(?s)^.*?(?:"+o.Regex.Regex+").*$", groupRef.ReplaceAllString(o.To, "$${$1}")
 	case o.Strip == o.To, o.Strip == "" && o.To == "":
-		return nil
+		return nil, true
 	case o.To == "":
-		return []string{w.middleware("path", &middleware{StripPrefix: &stripPrefix{[]string{o.Strip}}})}
+		return []string{w.middleware("path", &middleware{StripPrefix: &stripPrefix{[]string{o.Strip}}})}, true
+	default:
+		to += "${1}"
 	}
-	return []string{w.middleware("path", &middleware{ReplacePathRegex: &replacePath{"^" + regexp.QuoteMeta(o.Strip) + "(.*)", to + "${1}"}})}
+	if _, err := regexp.Compile(re); err != nil {
+		return nil, false
+	}
+	return []string{w.middleware("path", &middleware{ReplacePathRegex: &replacePath{re, to}})}, true
+}
+
+// encoded writes a prefix of a decoded path as it stands in a URL: Traefik has
+// decoded what needs no encoding, and the entry point lets no reserved letter be
+// encoded that is part of a prefix here.
+func encoded(path string) string {
+	var b strings.Builder
+	for i := range len(path) {
+		if c := path[i]; strings.IndexByte(`"<>\^`+"`{|}", c) >= 0 || c <= ' ' || c > '~' {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 var groupRef = regexp.MustCompile(`\$([0-9])`)
@@ -238,15 +282,19 @@ func (w *writer) redirectTo(o *plan.Outcome) string {
 	if o.Regex != nil {
 		re := strings.TrimPrefix(o.Regex.Regex, "^")
 		if re != o.Regex.Regex || re == "" {
-			r.Regex = site + "(?:" + strings.TrimSuffix(re, "$") + ")"
+			r.Regex = site + "(?:" + trimEnd(re) + ")"
 		} else {
-			r.Regex = site + ".*?(?:" + strings.TrimSuffix(re, "$") + ")"
+			r.Regex = site + ".*?(?:" + trimEnd(re) + ")"
 		}
 		r.Regex += ".*$"
 		to = shiftGroups(o.Location, to)
 	} else {
-		r.Regex = site + regexp.QuoteMeta(o.Strip) + "(.*)$"
+		r.Regex = site + regexp.QuoteMeta(encoded(o.Strip)) + "(.*)$"
 		to += "${2}"
+	}
+	if _, err := regexp.Compile(r.Regex); err != nil {
+		w.l.Drop("Go's expressions cannot say it: 403", "", o.Redirect)
+		return ""
 	}
 	r.Replacement = to
 	if o.Status == 301 || o.Status == 302 {
@@ -255,6 +303,15 @@ func (w *writer) redirectTo(o *plan.Outcome) string {
 		w.l.Approx(fmt.Sprintf("Traefik answers %d, or 307 and 308 for other methods than GET", map[bool]int{true: 301, false: 302}[r.Permanent]), "", o.Redirect)
 	}
 	return w.middleware("redirect", &middleware{RedirectRegex: r})
+}
+
+// trimEnd takes the $ from the end of an expression.
+func trimEnd(re string) string {
+	rest, ok := strings.CutSuffix(re, "$")
+	if ok && (len(rest)-len(strings.TrimRight(rest, `\`)))%2 == 0 {
+		return rest
+	}
+	return re
 }
 
 // shiftGroups numbers the groups of a target behind the one for scheme and host.

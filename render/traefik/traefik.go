@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 
 	"clowder/parse/model"
 	"clowder/render/ledger"
@@ -45,6 +46,9 @@ func render(s *model.Setup, _ target.Options) (*target.Result, error) {
 		w := newWriter(p, l)
 		w.unknown = len(guards) > 0
 		w.write()
+		if w.next < 1 {
+			return nil, fmt.Errorf("%d routers are more than Traefik's priorities are given to", first)
+		}
 		dir := ""
 		if len(plans) > 1 {
 			dir = strings.Map(fileRune, p.Front.Name.V) + "/"
@@ -77,6 +81,15 @@ func fileRune(r rune) rune {
 
 func encode(v any, p *plan.Plan) ([]byte, error) {
 	var b bytes.Buffer
+	var root yaml.Node
+	if err := root.Encode(v); err != nil {
+		return nil, err
+	}
+	mark := "\uE000"
+	for keep := true; keep; mark += "\uE000" { // until no text holds it
+		keep = contains(&root, mark)
+	}
+	split(&root, mark)
 	from := ""
 	if f := p.Front.At.File; f != nil {
 		from = " from " + strings.Map(printable, f.Name)
@@ -84,14 +97,34 @@ func encode(v any, p *plan.Plan) ([]byte, error) {
 	fmt.Fprintf(&b, "# Made by clowder%s.\n", from)
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
-	if err := enc.Encode(v); err != nil {
+	if err := enc.Encode(&root); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), enc.Close()
+	if err := enc.Close(); err != nil {
+		return nil, err
+	}
+	return bytes.ReplaceAll(b.Bytes(), []byte(mark), []byte(`\x7B`)), nil
 }
 
+// split puts the mark in the place of every second brace of {{, between quotes that
+// know \x7B: the file provider runs its file through Go's templates first
+// (pkg/provider/file of Traefik), and no text of the source may be one.
+func split(n *yaml.Node, mark string) {
+	if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "{{") {
+		n.Value, n.Style = strings.ReplaceAll(n.Value, "{{", "{"+mark), yaml.DoubleQuotedStyle
+	}
+	for _, c := range n.Content {
+		split(c, mark)
+	}
+}
+
+func contains(n *yaml.Node, text string) bool {
+	return strings.Contains(n.Value, text) || slices.ContainsFunc(n.Content, func(c *yaml.Node) bool { return contains(c, text) })
+}
+
+// printable keeps what may stand in a comment: no ends of lines and no braces, see split.
 func printable(r rune) rune {
-	if r < 0x20 || r == 0x7F {
+	if !unicode.IsPrint(r) || r == '{' {
 		return '?'
 	}
 	return r
@@ -106,15 +139,18 @@ type writer struct {
 	names   map[string]bool
 	named   map[*plan.Site][]string // entry points where a site is chosen by name
 	every   map[*plan.Site][]string // entry points where it takes every name that is left
+	plain   map[*plan.Site][]string // those of them where the socket speaks TLS and the site has none of its own
 	on      []string                // entry points of the routers that are written
+	options *string                 // their TLS options, "" for those called default; nil without TLS
 	next    int                     // priority of the next router
 	unknown bool
 	refused map[*plan.Site]bool   // what protects it cannot be said
 	pools   map[*plan.Pool]string // the service, "" for none
+	made    map[string]string     // names of the middlewares, by what they say
 }
 
 func newWriter(p *plan.Plan, l *ledger.Ledger) *writer {
-	return &writer{plan: p, l: l, names: map[string]bool{}, named: map[*plan.Site][]string{}, every: map[*plan.Site][]string{}, refused: map[*plan.Site]bool{}, pools: map[*plan.Pool]string{},
+	return &writer{plan: p, l: l, names: map[string]bool{}, named: map[*plan.Site][]string{}, every: map[*plan.Site][]string{}, refused: map[*plan.Site]bool{}, pools: map[*plan.Pool]string{}, made: map[string]string{}, plain: map[*plan.Site][]string{},
 		static:  &static{EntryPoints: map[string]*entryPoint{}, Providers: providers{fileProvider{"dynamic.yml", false}}},
 		dynamic: &dynamic{HTTP: httpPart{Routers: map[string]*router{}, Middlewares: map[string]*middleware{}, Services: map[string]*service{}, ServersTransports: map[string]*serversTr{}}},
 	}
@@ -140,22 +176,53 @@ func (w *writer) write() {
 			}
 		}
 	}
-	// Names come before the rest: a wildcard of a later site does not take a name of
-	// the first one.
+	// Names come before the rest: a later site does not take a name of the first one.
 	for _, s := range w.plan.Sites {
 		w.l.Exact(s.Source.ServerName, s.Source.Aliases, s.Source.Addresses)
-		w.on = w.named[s]
-		if slices.ContainsFunc(w.plan.Sites, func(o *plan.Site) bool { return w.named[o] != nil && wild(o) }) {
-			w.on = slices.Concat(w.named[s], w.every[s])
+		on := w.named[s]
+		if slices.ContainsFunc(w.plan.Sites, func(o *plan.Site) bool { return o != s && w.named[o] != nil && overlap(s, o) }) {
+			on = slices.Concat(w.named[s], w.every[s])
 		}
-		if len(w.on) > 0 && len(s.Names) > 0 {
-			w.site(s, hostRule(s))
-		}
+		w.hosts(s, on)
 	}
 	for _, s := range w.plan.Sites {
-		if w.on = w.every[s]; len(w.on) > 0 {
-			w.site(s, "")
-		}
+		w.sockets(s, "", w.every[s], "")
+	}
+}
+
+// hosts writes the routers of a site for its names. Traefik knows the TLS options
+// of a router by its Host conditions only (see defaults), so wildcards stand apart.
+func (w *writer) hosts(s *plan.Site, on []string) {
+	plain, wildcards := hostRules(s)
+	if s.TLS == nil && plain != "" && wildcards != "" {
+		plain, wildcards = group([]string{plain, wildcards}), ""
+	}
+	if plain != "" {
+		w.sockets(s, plain, on, w.tlsOptions(s))
+	}
+	if wildcards != "" {
+		w.sockets(s, wildcards, on, "")
+	}
+}
+
+// sockets writes the routers of a site, apart for those entry points where it has no
+// TLS of its own and the socket speaks it: httpd then uses that of the first site.
+func (w *writer) sockets(s *plan.Site, host string, on []string, options string) {
+	if s.TLS != nil {
+		w.on, w.options = on, &options
+	} else {
+		w.on, w.options = slices.DeleteFunc(slices.Clone(on), func(e string) bool { return slices.Contains(w.plain[s], e) }), nil
+	}
+	if len(w.on) > 0 {
+		w.site(s, host)
+	}
+	if s.TLS != nil {
+		return
+	}
+	none := ""
+	w.on, w.options = slices.DeleteFunc(slices.Clone(on), func(e string) bool { return !slices.Contains(w.plain[s], e) }), &none
+	if len(w.on) > 0 {
+		w.site(s, host)
 	}
 }
 
@@ -179,6 +246,7 @@ func (w *writer) listener(l *plan.Listener) {
 		e.Transport.RespondingTimeouts["readTimeout"] = "0s"
 		w.l.Approx("Traefik bounds a whole request, not the wait between two reads: no bound is set", "entryPoints transport", t)
 	}
+	e.ReusePort = slices.ContainsFunc(w.plan.Listeners, func(o *plan.Listener) bool { return o != l && o.Port == l.Port && (o.Address == "" || l.Address == "") })
 	w.static.EntryPoints[name] = e
 	w.l.Exact(l.Source)
 	for i, s := range l.Sites {
@@ -187,7 +255,10 @@ func (w *writer) listener(l *plan.Listener) {
 		} else {
 			w.named[s] = append(w.named[s], name)
 		}
-		if (s.TLS != nil) != l.TLS {
+		if l.TLS && s.TLS == nil {
+			w.plain[s] = append(w.plain[s], name)
+			w.l.Person("TLS is on for some of the virtual hosts of this socket only: it answers over TLS, with that of the first one", "", s.Source.Addresses)
+		} else if s.TLS != nil && !l.TLS {
 			w.l.Person("TLS is on for some of the virtual hosts of this socket only: each of its routers does as its own virtual host says", "", s.Source.Addresses)
 		}
 	}

@@ -82,15 +82,16 @@ type Balancer struct {
 
 	offset  int
 	room    int
-	mu      sync.Mutex
+	mu      *sync.Mutex // of its members, too; after a reload also that of its predecessor
 	c       config
+	written config // as configured
 	members []*Member
 	workers []lbmethod.Worker // the same
 }
 
 // New makes the run-time state of b: unset values are httpd's defaults.
 func New(b *model.Balancer, o Options) (*Balancer, error) {
-	r := &Balancer{Name: strings.ToLower(b.Name.V), Model: b, offset: o.PortOffset, room: b.Growth.V}
+	r := &Balancer{Name: strings.ToLower(b.Name.V), Model: b, offset: o.PortOffset, room: b.Growth.V, mu: new(sync.Mutex)}
 	switch {
 	case strings.EqualFold(b.Nonce.V, "none"):
 	case b.Nonce.V != "":
@@ -99,7 +100,7 @@ func New(b *model.Balancer, o Options) (*Balancer, error) {
 		r.Nonce = uuid()
 	}
 	for _, m := range b.Members {
-		w, err := newMember(m, o.PortOffset, &r.mu)
+		w, err := newMember(m, o.PortOffset, r.mu)
 		if err != nil {
 			return nil, fmt.Errorf("balancer %q, member %q: %w", b.Name.V, m.URL.V, err)
 		}
@@ -121,6 +122,7 @@ func New(b *model.Balancer, o Options) (*Balancer, error) {
 	if r.c.method == nil {
 		return nil, fmt.Errorf("balancer %q: unknown lbmethod %q", b.Name.V, b.LBMethod.V)
 	}
+	r.written = r.c
 	return r, nil
 }
 
@@ -353,11 +355,12 @@ func (b *Balancer) AddMember(url string) (*Member, error) {
 	}
 	spec := model.Member{}
 	spec.URL.V = url
-	m, err := newMember(&spec, b.offset, &b.mu)
+	m, err := newMember(&spec, b.offset, b.mu)
 	if err != nil {
 		return nil, err
 	}
 	m.status |= Disabled
+	m.added = true
 	b.room--
 	b.add(m)
 	return m, nil

@@ -27,6 +27,8 @@ type Member struct {
 	retries   int
 	health    Health
 	attach    any
+	added     bool    // by balancer-manager
+	next      *Member // that took over the state in a reload; its lock is the same
 }
 
 // Health are the settings and counts of mod_proxy_hcheck for one member.
@@ -37,6 +39,7 @@ type Health struct {
 	URI, Expr     string
 	Passed        int // counts so far
 	Failed        int
+	Checked       time.Time // end of the last check, or when checking began
 }
 
 // newMember makes a member; mu is the lock that guards it.
@@ -51,6 +54,9 @@ func newMember(m *model.Member, offset int, mu *sync.Mutex) (*Member, error) {
 		retry: m.Retry.Or(60 * time.Second),
 		health: Health{Method: m.HCMethod.Or("NONE"), Interval: m.HCInterval.Or(30 * time.Second),
 			Passes: m.HCPasses.Or(1), Fails: m.HCFails.Or(1), URI: m.HCURI.V, Expr: m.HCExpr.V},
+	}
+	if m.HCTemplate.IsWritten() && !m.HCMethod.IsWritten() {
+		w.health.Method = "TCP" // of a template that names no method (set_hc_template)
 	}
 	w.URL = ShiftURL(w.Name, offset)
 	w.lb.Factor = int(math.Round(m.LoadFactor.Or(1) * 100))
@@ -102,6 +108,12 @@ func (m *Member) Fail() bool {
 	}
 	m.status |= InError
 	m.errorTime = time.Now()
+	for n := m.next; n != nil; n = n.next {
+		if n.status&Ignore == 0 {
+			n.status |= InError
+			n.errorTime = m.errorTime
+		}
+	}
 	return true
 }
 
@@ -120,11 +132,13 @@ func (m *Member) Acquire() {
 	m.mu.Unlock()
 }
 
-// Release ends a request in progress.
+// Release ends a request in progress, also in the members that took over.
 func (m *Member) Release() {
 	m.mu.Lock()
-	if m.lb.Busy > 0 {
-		m.lb.Busy--
+	for n := m; n != nil; n = n.next {
+		if n.lb.Busy > 0 {
+			n.lb.Busy--
+		}
 	}
 	m.mu.Unlock()
 }

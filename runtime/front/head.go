@@ -106,6 +106,7 @@ var (
 	errCodingTwice  = bad("more than one Transfer-Encoding")
 	errBothLengths  = bad("both Transfer-Encoding and Content-Length")
 	errCodingOld    = bad("Transfer-Encoding in an HTTP/1.0 request")
+	errUnderscore   = bad("framing field with an underscore for its dash")
 	errTrailerField = bad("framing field in the trailers")
 )
 
@@ -302,6 +303,9 @@ func (fr *framing) field(name, value string) *refusal {
 			fr.connection(value)
 		}
 	case 14:
+		if strings.EqualFold(name, "Content_Length") {
+			return errUnderscore
+		}
 		if strings.EqualFold(name, "Content-Length") {
 			if fr.length >= 0 {
 				return errLengthTwice
@@ -313,6 +317,9 @@ func (fr *framing) field(name, value string) *refusal {
 			fr.length = n
 		}
 	case 17:
+		if strings.EqualFold(name, "Transfer_Encoding") {
+			return errUnderscore
+		}
 		if strings.EqualFold(name, "Transfer-Encoding") {
 			if fr.chunked {
 				return errCodingTwice
@@ -436,5 +443,19 @@ func validHost(s string) bool {
 		a, err := netip.ParseAddr(host[1 : len(host)-1])
 		return err == nil && a.Is6() && a.Zone() == ""
 	}
-	return allString(host, cHost) && !strings.Contains(host, "..")
+	return allString(host, cHost) && !strings.Contains(host, "..") && notNumeric(host)
+}
+
+// notNumeric refuses names that a careless parser takes for an address: digits and
+// dots that are no IPv4 address, and a last label that begins with anything but a
+// letter (strict_hostname_check of server/vhost.c in httpd; RFC 1123 2.1).
+func notNumeric(host string) bool {
+	for i := range len(host) {
+		if c := host[i]; c != '.' && (c < '0' || c > '9') {
+			last := host[strings.LastIndexByte(host, '.')+1:]
+			return len(last) == len(host) || last == "" || last[0] >= 'A' && last[0] != '_'
+		}
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Is4()
 }

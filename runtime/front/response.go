@@ -238,7 +238,7 @@ func (r *response) connectionFields(status, minor int) {
 	case r.close, r.req == nil, !cfg.KeepAlive, r.fr.close,
 		cfg.MaxKeepAliveRequests > 0 && left <= 0,
 		minor == 0 && !r.fr.keepAlive,
-		dropsConnection(status), c.s.closing.Load(),
+		dropsConnection(status), c.s.closing.Load(), c.s.retired.Load(),
 		b.err != nil && b.err != io.EOF,
 		// A client that waits for 100 may send its body or not.
 		r.fr.expect && !r.continued && !b.touched && !b.done(),

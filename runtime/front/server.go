@@ -72,6 +72,7 @@ type Server struct {
 	stop chan struct{} // closed by Shutdown and Close
 
 	closing atomic.Bool
+	retired atomic.Bool // see Retire
 	mu      sync.Mutex
 	lns     map[net.Listener]struct{}
 	conns   map[*conn]struct{}

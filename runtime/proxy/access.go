@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -12,22 +13,12 @@ import (
 	"clowder/parse/model"
 )
 
-// verdict of access control.
-type verdict uint8
-
-const (
-	granted verdict = iota
-	denied
-	needUser // 401
-)
-
-// client is what access rules look at.
+// client is what access rules look at. It is used by one goroutine.
 type client struct {
-	addr   netip.Addr
-	local  netip.Addr
-	method string
-	env    map[string]string
-	name   *string // by reverse lookup, confirmed; nil until asked for
+	*call
+	addr  netip.Addr
+	local netip.Addr
+	name  *string // by reverse lookup, confirmed; nil until asked for
 }
 
 // hostName returns the client's confirmed name, "" without one.
@@ -56,48 +47,81 @@ func lookupName(a netip.Addr) string {
 	return ""
 }
 
-// access decides for the merged settings (mod_access_compat and mod_authz_core).
-func (cf *conf) access(c *client) verdict {
-	compat := cf.compat == nil || compatAllows(cf.compat, c)
-	if cf.compat != nil && strings.EqualFold(cf.compat.Satisfy.V, "any") && cf.require != nil {
-		if compat {
-			return granted
+// hasEnv reports whether a variable is set; names have no case (apr_table_get).
+func (c *client) hasEnv(name string) bool {
+	if _, ok := c.x.Env[name]; ok {
+		return true
+	}
+	for k := range c.x.Env {
+		if strings.EqualFold(k, name) {
+			return true
 		}
-		return c.require(cf.require)
 	}
-	if !compat {
-		return denied
-	}
-	if cf.require == nil {
-		return granted
-	}
-	return c.require(cf.require)
+	return false
 }
 
-func compatAllows(a *model.Access, c *client) bool {
-	allow := slices.ContainsFunc(a.Allow, func(w model.String) bool { return c.from(w.V) })
-	deny := slices.ContainsFunc(a.Deny, func(w model.String) bool { return c.from(w.V) })
+// hostRules are Order, Allow, Deny and Satisfy of one section (mod_access_compat).
+type hostRules struct {
+	allow, deny []hostRule
+	allowFirst  bool // Order allow,deny or mutual-failure
+	any         bool // Satisfy any
+}
+
+// hostRule is one word behind "from".
+type hostRule func(*client) bool
+
+// newHostRules returns nil when the section has none of the directives.
+func newHostRules(a *model.Access) (*hostRules, error) {
+	if !given(a.Order) && !given(a.Satisfy) && len(a.Allow)+len(a.Deny) == 0 {
+		return nil, nil
+	}
+	h := &hostRules{any: strings.EqualFold(a.Satisfy.V, "any")}
 	switch strings.ToLower(a.Order.V) {
 	case "allow,deny", "mutual-failure":
-		return allow && !deny
+		h.allowFirst = true
 	}
-	return allow || !deny
+	for i, list := range [][]model.String{a.Allow, a.Deny} {
+		for _, w := range list {
+			r, err := newHostRule(w.V)
+			if err != nil {
+				return nil, at(w.Span, err)
+			}
+			if i == 0 {
+				h.allow = append(h.allow, r)
+			} else {
+				h.deny = append(h.deny, r)
+			}
+		}
+	}
+	return h, nil
 }
 
-// from matches a word behind "Allow from".
-func (c *client) from(w string) bool {
+// newHostRule reads a word as allow_cmd of mod_access_compat.c does.
+func newHostRule(w string) (hostRule, error) {
 	switch lower := strings.ToLower(w); {
-	case lower == "all":
-		return true
+	case strings.HasPrefix(lower, "env=!"):
+		return func(c *client) bool { return !c.hasEnv(w[5:]) }, nil
 	case strings.HasPrefix(lower, "env="):
-		name, not := strings.CutPrefix(w[4:], "!")
-		_, ok := c.env[name]
-		return ok != not
+		return func(c *client) bool { return c.hasEnv(w[4:]) }, nil
+	case lower == "all":
+		return func(*client) bool { return true }, nil
 	}
 	if n, ok := parseNet(w); ok {
-		return n.Contains(c.addr)
+		return func(c *client) bool { return n.Contains(c.addr) }, nil
 	}
-	return hostSuffix(c.hostName(), w)
+	if strings.Contains(w, "/") || strings.Contains(w, ":") || strings.Trim(w, "0123456789.") == "" {
+		return nil, fmt.Errorf("%q is no address or network", w)
+	}
+	return func(c *client) bool { return hostSuffix(c.hostName(), w) }, nil
+}
+
+// allows is check_dir_access of mod_access_compat.c.
+func (h *hostRules) allows(c *client) bool {
+	from := func(list []hostRule) bool { return slices.ContainsFunc(list, func(r hostRule) bool { return r(c) }) }
+	if h.allowFirst {
+		return from(h.allow) && !from(h.deny)
+	}
+	return !from(h.deny) || from(h.allow)
 }
 
 // hostSuffix matches whole labels; a leading dot demands a subdomain.
@@ -165,88 +189,4 @@ func maskBits(mask string) int {
 		}
 	}
 	return n
-}
-
-// require evaluates a tree of Require lines; an unnamed group is RequireAny.
-func (c *client) require(r *model.Require) verdict {
-	v := c.requireOne(r)
-	if !r.Not.V {
-		return v
-	}
-	if v == granted {
-		return denied
-	}
-	return granted
-}
-
-func (c *client) requireOne(r *model.Require) verdict {
-	if len(r.Args) > 0 {
-		return c.provider(r.Args)
-	}
-	worst := denied
-	switch strings.ToLower(r.Group.V) {
-	case "all":
-		for _, k := range r.Children {
-			if v := c.require(k); v != granted {
-				return v
-			}
-		}
-		return granted
-	case "none":
-		for _, k := range r.Children {
-			if c.require(k) == granted {
-				return denied
-			}
-		}
-		return granted
-	}
-	for _, k := range r.Children {
-		switch c.require(k) {
-		case granted:
-			return granted
-		case needUser:
-			worst = needUser
-		}
-	}
-	if len(r.Children) == 0 {
-		return granted
-	}
-	return worst
-}
-
-// provider evaluates one Require line. What clowder cannot check is denied.
-func (c *client) provider(args []model.String) verdict {
-	words := args[1:]
-	any := func(f func(string) bool) verdict {
-		if slices.ContainsFunc(words, func(w model.String) bool { return f(w.V) }) {
-			return granted
-		}
-		return denied
-	}
-	switch strings.ToLower(args[0].V) {
-	case "all":
-		return any(func(w string) bool { return strings.EqualFold(w, "granted") })
-	case "ip":
-		return any(func(w string) bool {
-			n, ok := parseNet(w)
-			return ok && n.Contains(c.addr)
-		})
-	case "host":
-		return any(func(w string) bool { return hostSuffix(c.hostName(), w) })
-	case "local":
-		if c.addr.IsLoopback() || c.addr == c.local {
-			return granted
-		}
-	case "env":
-		return any(func(w string) bool { _, ok := c.env[w]; return ok })
-	case "method":
-		return any(func(w string) bool { return w == c.method || w == "GET" && c.method == "HEAD" })
-	case "not":
-		if c.provider(words) != granted {
-			return granted
-		}
-	case "valid-user", "user", "group":
-		return needUser
-	}
-	return denied
 }

@@ -90,6 +90,10 @@ func (c *call) logField(what byte, arg string) string {
 		return "%"
 	case 'h', 'a':
 		v = q.Remote.Addr().Unmap().String()
+	case 'u':
+		if v = c.user; c.hasUser && v == "" {
+			return `""`
+		}
 	case 't':
 		return c.start.Format("[02/Jan/2006:15:04:05 -0700]")
 	case 'r':

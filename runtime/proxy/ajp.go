@@ -138,9 +138,9 @@ func (a *attempt) safe() bool {
 	return false
 }
 
-// joined joins lines of equal names at the first one's place, as httpd keeps what
+// joinLines joins lines of equal names at the first one's place, as httpd keeps what
 // it has read.
-func joined(in exchange.Header) exchange.Header {
+func joinLines(in exchange.Header) exchange.Header {
 	out := make(exchange.Header, 0, len(in))
 	for _, f := range in {
 		appendValue(&out, f.Name, f.Value)
@@ -160,6 +160,8 @@ func (c *call) ajpRequest(a *attempt) *ajp.Request {
 		Body: c.body.reader(), Length: c.body.length,
 		JVMRoute: c.x.Env["BALANCER_SESSION_ROUTE"],
 		OnFlush:  func() { c.x.W.Flush() },
+
+		RemoteUser: c.user, AuthType: c.authType,
 	}
 	if a.member != nil {
 		r.Secret = a.member.Model.Secret.V
@@ -169,7 +171,7 @@ func (c *call) ajpRequest(a *attempt) *ajp.Request {
 	if q.Body != nil {
 		r.Length = q.Length
 	}
-	r.Header = joined(q.Header)
+	r.Header = joinLines(q.Header)
 	for _, name := range c.x.AJPNames() {
 		if v, ok := c.x.Env[name]; ok {
 			r.Attributes = append(r.Attributes, ajp.Attribute{Name: strings.TrimPrefix(name, exchange.AJPPrefix), Value: v})

@@ -37,7 +37,8 @@ func (c *call) relay(a *attempt, resp *exchange.Response) *problem {
 		h.Add("Via", c.via())
 	}
 	c.mapBack(h)
-	h = c.finishHeader(h, false, false)
+	c.status = resp.Status
+	h = c.finished(h, false, false)
 	if err := c.head(resp.Status, resp.Reason, h, resp.Length); err != nil {
 		return nil
 	}
@@ -234,7 +235,11 @@ func hopByHop(name string, named []string) bool {
 
 func (c *call) via() string {
 	s := strconv.Itoa(max(c.x.Req.Major, 1)) + "." + strconv.Itoa(c.x.Req.Minor) + " " + c.srv.name
-	if port := c.serverPort(); port != 80 {
+	_, port := hostPort(c.x.Req.Host, 80)
+	if c.srv.canonical {
+		port = c.serverPort()
+	}
+	if port > 0 && port != 80 {
 		s += ":" + strconv.Itoa(port)
 	}
 	if c.srv.via == "full" {

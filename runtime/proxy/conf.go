@@ -2,10 +2,10 @@ package proxy
 
 import (
 	"maps"
-	"regexp"
 	"strings"
 
 	"clowder/parse/model"
+	"clowder/runtime/pcre"
 )
 
 // conf are the per-directory settings that count for one request.
@@ -22,12 +22,16 @@ type conf struct {
 	headers       []*headerRule
 	env           []*envRule
 	errorDocs     map[int]string
-	compat        *model.Access // Order, Allow, Deny, Satisfy
-	require       *model.Require
-	authType      string
-	authName      string
-	rule          *rule // of the last Location that has one
-	realm         string
+	auth          *authConf
+	rule          *rule        // of the last Location that has one
+	engine        bool         // RewriteEngine
+	rewrite       *rewriteConf // of the last section that has rules; nil without
+	redirects     []*redirect  // of sections
+	redirectAll   *redirect    // the last one without a path, of a section
+	dirIndex      []string     // DirectoryIndex; nil is index.html
+	noSlash       bool         // DirectorySlash Off
+	types         map[string]string
+	force         string // ForceType
 }
 
 type reverse struct{ from, to string }
@@ -39,6 +43,11 @@ type layer struct {
 	headers []*headerRule
 	env     []*envRule
 	rule    *rule
+	auth    *authConf
+
+	rewrite   *rewriteConf
+	redirects []*redirect
+	files     fileSettings
 }
 
 // given reports whether a value was written or concluded, not just defaulted.
@@ -53,17 +62,25 @@ func newLayer(s *model.Settings, path string) (*layer, error) {
 		}
 		l.headers = append(l.headers, r)
 	}
-	for _, e := range s.SetEnv {
-		r, err := newEnvRule(e)
-		if err != nil {
+	var err error
+	if l.auth, err = newAuthConf(s.Access); err != nil {
+		return nil, err
+	}
+	if l.env, err = newEnvRules(s); err != nil {
+		return nil, err
+	}
+	l.files = newFileSettings(s.Extras)
+	if s.Rewrite != nil {
+		if l.rewrite, err = newRewrite(s.Rewrite, path); err != nil {
 			return nil, err
 		}
-		l.env = append(l.env, r)
 	}
-	return l, nil
+	l.redirects, err = newRedirects(s.Redirects)
+	return l, err
 }
 
-// over merges the layer into c: later settings win, lists are joined.
+// over merges the layer into c: later settings win, lists are joined. Access
+// control is left to the caller, who knows the order in which httpd merges it.
 func (l *layer) over(c *conf) {
 	s := l.s
 	if given(s.Handler) {
@@ -95,19 +112,33 @@ func (l *layer) over(c *conf) {
 			c.errorDocs[d.Status.V] = d.Document.V
 		}
 	}
-	if a := s.Access; a != nil {
-		if given(a.Order) || len(a.Allow) > 0 || len(a.Deny) > 0 || given(a.Satisfy) {
-			c.compat = a
-		}
-		if a.Require != nil && (len(a.Require.Children) > 0 || len(a.Require.Args) > 0) {
-			c.require = a.Require
-		}
-		put(&c.authType, a.AuthType)
-		put(&c.authName, a.AuthName)
-	}
 	if l.rule != nil {
 		c.rule = l.rule
 	}
+	if l.rewrite != nil {
+		put(&c.engine, s.Rewrite.Engine)
+		c.rewrite = l.rewrite.over(c.rewrite)
+	}
+	l.overRedirects(c)
+	l.files.over(c)
+}
+
+// overRedirects adds the redirections of a section: the last one without a path
+// counts, lists come before those of earlier sections. Those of a server are no
+// part of this (mod_alias keeps them with the server).
+func (l *layer) overRedirects(c *conf) {
+	if l.path == "" || len(l.redirects) == 0 {
+		return
+	}
+	var list []*redirect
+	for _, r := range l.redirects {
+		if r.path == "" {
+			c.redirectAll = r
+		} else {
+			list = append(list, r)
+		}
+	}
+	c.redirects = append(list, c.redirects...)
 }
 
 func put[T model.Scalar](to *T, v model.Value[T]) {
@@ -132,7 +163,7 @@ func (l *layer) reverse(list []reverse, add []*model.Reverse) []reverse {
 type section struct {
 	layer *layer
 	path  string
-	re    *regexp.Regexp
+	re    *pcre.Regexp
 	glob  bool
 }
 

@@ -15,14 +15,16 @@ func (c *call) problem(p *problem) {
 		return
 	}
 	if p.status == 401 && p.realm != "" {
-		c.errHeader.Set("WWW-Authenticate", p.realm)
-	} else if p.status == 401 {
-		c.errHeader.Set("WWW-Authenticate", `Basic realm="`+strings.ReplaceAll(c.conf.authName, `"`, `\"`)+`"`)
+		c.challenge = p.realm
+	}
+	if p.status == 401 && c.challenge != "" {
+		c.errHeader.Set("WWW-Authenticate", c.challenge)
 	}
 	extra := 0
 	doc, ok := c.conf.errorDocs[p.status]
 	switch {
 	case !ok, strings.EqualFold(doc, "default"):
+	case p.status == 401 && strings.Contains(doc, "://"): // httpd ignores it: the challenge would be lost
 	case strings.HasPrefix(doc, "http://"), strings.HasPrefix(doc, "https://"):
 		c.page(&problem{status: 302, location: doc}, 0)
 		return
@@ -80,7 +82,9 @@ func (c *call) redirect(path string, p *problem) *problem {
 	}
 	inner := *c
 	inner.x = &exchange.Exchange{Req: &q, W: old.W, Env: old.Env}
-	inner.first, inner.body = p, requestBody{}
+	inner.first, inner.body, inner.prob = p, requestBody{}, nil
+	inner.again, inner.fixed, inner.forcedType, inner.forcedHandler = "", false, "", ""
+	inner.filename, inner.base, inner.info, inner.script, inner.forwarding = "", "", "", false, false
 	inner.url, inner.literal, inner.early, inner.viaRule = "", false, false, nil
 	second := inner.route()
 	old.Env = inner.x.Env
@@ -106,29 +110,19 @@ func ownOrder(h exchange.Header) exchange.Header {
 	return out
 }
 
-// finishHeader runs the Header rules (mod_headers' output filters) and puts what
-// comes first first: Date, Server, then the fields of "Header always", which httpd
-// keeps in a table of their own. own says that the answer is from no backend:
-// then Server is ours whatever the rules say.
-func (c *call) finishHeader(h exchange.Header, failed, own bool) exchange.Header {
-	if len(c.conf.headers) == 0 && len(c.errHeader) == 0 && !own {
-		return h // answerHeader has done it
+// finished is the answer's header after the Header rules, with what comes first
+// first: Date, Server. generated says that it is of a page made of an error; own,
+// that the answer is from no backend: then Server is ours whatever the rules say.
+func (c *call) finished(h exchange.Header, generated, own bool) exchange.Header {
+	rules := len(c.conf.headers) > 0 || len(c.errHeader) > 0 || len(c.outHeader) > 0
+	c.finishHeader(&h, generated)
+	if !rules && !own {
+		return h // answerHeader has put them there
 	}
-	always := c.errHeader[:len(c.errHeader):len(c.errHeader)]
-	for _, r := range c.conf.headers {
-		if !r.m.Request.V && r.m.Always.V {
-			r.apply(&always, c.x, c.start)
-		}
-	}
-	for _, r := range c.conf.headers {
-		if !r.m.Request.V && !r.m.Always.V && !failed {
-			r.apply(&h, c.x, c.start)
-		}
-	}
-	out := make(exchange.Header, 2, len(h)+len(always)+2)
+	out := make(exchange.Header, 2, len(h)+2)
 	out[1] = exchange.Field{Name: "Server", Value: c.p.o.Server}
 	found, date := own, false
-	for _, f := range append(always[:len(always):len(always)], h...) {
+	for _, f := range h {
 		switch {
 		case len(f.Name) == 6 && strings.EqualFold(f.Name, "Server"):
 			if !found && f.Value != "" {

@@ -138,11 +138,6 @@ func (c *call) forward() *problem {
 		}
 		defer done()
 	}
-	for _, r := range c.conf.headers {
-		if r.m.Request.V {
-			r.apply(&q.Header, c.x, c.start)
-		}
-	}
 	ctx, cancel := context.WithCancel(c.p.ctx)
 	defer cancel()
 	if scheme == "balancer" {
@@ -235,9 +230,8 @@ func (c *call) once(ctx context.Context, b *balancer.Balancer, m *balancer.Membe
 	if prob != nil {
 		return prob, a
 	}
-	status := resp.Status
+	c.failOnStatus(b, m, resp.Status) // before the answer: the next request is elsewhere
 	prob = c.relay(a, resp)
-	c.failOnStatus(b, m, status)
 	if prob != nil {
 		prob.logged = true // the backend's own answer is replaced: nothing failed
 	}
@@ -320,7 +314,7 @@ func (a *attempt) run(ctx context.Context) (*exchange.Response, *problem) {
 	if t == nil || a.c.p.lacks != nil && a.c.p.lacks[a.scheme] {
 		return nil, a.c.noHandler(a.scheme)
 	}
-	if len(a.c.srv.remote.blocks) > 0 {
+	if len(a.c.srv.forward.blocks) > 0 {
 		if p := a.checkBlock(); p != nil {
 			return nil, p
 		}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"os"
-	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -105,7 +103,7 @@ const remoteBlocked = "Connect to remote machine blocked"
 // checkBlock refuses a backend that ProxyBlock names.
 func (a *attempt) checkBlock() *problem {
 	host, _ := hostPort(a.authority, 0)
-	word := a.c.srv.remote.blocked(strings.ToLower(strings.Trim(host, "[]")))
+	word := a.c.srv.forward.blocked(strings.ToLower(strings.Trim(host, "[]")))
 	if word == "" {
 		return nil
 	}
@@ -118,7 +116,7 @@ func (a *attempt) checkBlock() *problem {
 // request; then c.url has its target, or p is the answer.
 func (c *call) forwardTarget() (done bool, p *problem) {
 	q := c.x.Req
-	if !c.srv.remote.requests || q.Target == "" || q.Target[0] == '/' || q.Target == "*" {
+	if !c.srv.forward.requests || q.Target == "" || q.Target[0] == '/' || q.Target == "*" {
 		return false, nil
 	}
 	if q.Method == "CONNECT" {
@@ -134,9 +132,8 @@ func (c *call) forwardTarget() (done bool, p *problem) {
 	c.url, c.literal, c.forwarding = scheme+"://"+authority+rest, true, true
 	c.path = q.Target
 	c.conf = c.srv.locate(q.Target, "")
-	c.setEnv(false)
-	if host, _ := hostPort(authority, 0); c.srv.remote.domain != "" && q.Method == "GET" && !strings.ContainsAny(host, ".:") && host != "localhost" {
-		full := scheme + "://" + host + c.srv.remote.domain + strings.TrimPrefix(authority, host) + rest
+	if host, _ := hostPort(authority, 0); c.srv.forward.domain != "" && q.Method == "GET" && !strings.ContainsAny(host, ".:") && host != "localhost" {
+		full := scheme + "://" + host + c.srv.forward.domain + strings.TrimPrefix(authority, host) + rest
 		return true, &problem{status: 301, location: full}
 	}
 	return true, nil
@@ -165,7 +162,7 @@ func (c *call) isOurs(authority string) bool {
 func (c *call) connect() *problem {
 	_, port := hostPort(c.x.Req.Target, 0)
 	p := &problem{status: 403, phrase: proxyErr, reason: remoteBlocked}
-	if c.srv.remote.allowsPort(port) {
+	if c.srv.forward.allowsPort(port) {
 		p.err = errNoTunnel
 	}
 	return p
@@ -188,24 +185,6 @@ func (r *remote) allowsPort(port int) bool {
 		}
 	}
 	return false
-}
-
-// handlerTarget is the URL for SetHandler "proxy:URL": the place in the file system
-// that the path leads to is appended, up to the first name that is not there
-// (proxy_fixup and ap_directory_walk of httpd).
-func (c *call) handlerTarget() string {
-	u := strings.TrimPrefix(c.conf.handler, "proxy:")
-	at := strings.TrimSuffix(c.srv.docRoot, "/")
-	if c.p.o.NoFiles || at == "" {
-		return u + c.path
-	}
-	for name := range strings.SplitSeq(strings.TrimPrefix(path.Clean(visible(c.path)), "/"), "/") {
-		at += "/" + name
-		if st, err := os.Stat(at); err != nil || !st.IsDir() {
-			break
-		}
-	}
-	return u + at
 }
 
 // lacking lists the schemes whose module a setup with LoadModule lines does not

@@ -1,19 +1,19 @@
 package proxy
 
 import (
-	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"clowder/parse/model"
+	"clowder/runtime/expr"
+	"clowder/runtime/pcre"
 )
 
 // rule is one ProxyPass or ProxyPassMatch.
 type rule struct {
 	m       *model.Mapping
 	prefix  string
-	re      *regexp.Regexp
+	re      *pcre.Regexp
 	target  string
 	exclude bool
 	nocanon bool
@@ -38,15 +38,8 @@ func newRule(m *model.Mapping, path string) (*rule, error) {
 	return r, nil
 }
 
-// compile reads a pattern. Go's expressions have no look-around and no
-// references to groups, which PCRE has: the error says so.
-func compile(pattern string) (*regexp.Regexp, error) {
-	re, err := regexp.Compile(pattern)
-	if err != nil {
-		return nil, fmt.Errorf("pattern %q cannot be run (look-around and back references are not supported): %w", pattern, err)
-	}
-	return re, nil
-}
+// compile reads a pattern as httpd does.
+func compile(pattern string) (*pcre.Regexp, error) { return pcre.Compile(pattern, 0) }
 
 // aliasMatch returns how much of uri the prefix takes, 0 for no match
 // (alias_match of modules/proxy/mod_proxy.c).
@@ -87,7 +80,10 @@ func (r *rule) match(path, raw string, env map[string]string) (url string, liter
 		target, prefix = interpolate(target, env), interpolate(prefix, env)
 	}
 	if r.re != nil {
-		at := r.re.FindStringSubmatchIndex(path)
+		at, err := r.re.Find(path)
+		if err != nil && r.exclude {
+			return "", false, false, true // not to be forwarded, as far as is known
+		}
 		if at == nil {
 			return "", false, false, false
 		}
@@ -124,7 +120,7 @@ func expand(target, path string, at []int) string {
 	var b strings.Builder
 	for i := 0; i < len(target); i++ {
 		switch c := target[i]; {
-		case c == '\\' && i+1 < len(target) && (target[i+1] == '$' || target[i+1] == '&' || target[i+1] == '\\'):
+		case c == '\\' && i+1 < len(target):
 			i++
 			b.WriteByte(target[i])
 		case c == '$' && i+1 < len(target) && target[i+1] >= '0' && target[i+1] <= '9':
@@ -191,26 +187,11 @@ func (r *rule) matchEarly(path string) (url string, ok bool) {
 // matchText is a shell pattern in which * and ? do not match "/" if slash is
 // false (apr_fnmatch with APR_FNM_PATHNAME).
 func matchText(pattern, s string, slash bool) bool {
-	var b strings.Builder
-	b.WriteString("^(?s:")
-	for i := 0; i < len(pattern); i++ {
-		switch c := pattern[i]; c {
-		case '*', '?':
-			if slash {
-				b.WriteByte('.')
-			} else {
-				b.WriteString("[^/]")
-			}
-			if c == '*' {
-				b.WriteByte('*')
-			}
-		default:
-			b.WriteString(regexp.QuoteMeta(string(c)))
-		}
+	var f expr.MatchFlags
+	if !slash {
+		f = expr.Pathname
 	}
-	b.WriteString(")$")
-	re, err := regexp.Compile(b.String())
-	return err == nil && re.MatchString(s)
+	return expr.Fnmatch(pattern, s, f)
 }
 
 // hostPort splits an authority; port is def without one and -1 if it is no port.

@@ -28,6 +28,7 @@ type problem struct {
 	phase    string // of an attempt
 	warn     bool   // logged as a warning
 	logged   bool
+	again    string // no answer: the request starts again at this URL
 }
 
 func (p *problem) Error() string {
@@ -75,7 +76,7 @@ func (p *problem) page(method, expect, admin string, extra int) string {
 		reason = reasonFmt + html.EscapeString(p.reason) + "</strong></p>"
 	}
 	switch p.status {
-	case 301, 302:
+	case 301, 302, 307, 308:
 		text = `<p>The document has moved <a href="` + html.EscapeString(p.location) + `">here</a>.</p>`
 	case 400, 502:
 		if reason != "" {

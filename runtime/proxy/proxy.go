@@ -23,6 +23,7 @@ import (
 	"clowder/parse/model"
 	"clowder/runtime/balancer"
 	"clowder/runtime/exchange"
+	"clowder/runtime/health"
 	"clowder/runtime/manager"
 	"clowder/runtime/upstream"
 )
@@ -40,6 +41,8 @@ type Options struct {
 	// MemberMax are the connections to a member without max=; 0 is
 	// upstream.DefaultMax. In httpd it is the number of threads of one process.
 	MemberMax int
+	// Hold leaves the health checks to a call of Go, once.
+	Hold bool
 	// AccessLog opens what a CustomLog names; nil writes no access logs. The
 	// writer is closed by Close if it is an io.Closer, and written to by many
 	// goroutines, one line for each call.
@@ -62,8 +65,11 @@ type Proxy struct {
 	main    *server
 	vhosts  []*server
 	manager *manager.Manager
+	health  *health.Checker
+	kept    map[*balancer.Member]bool // what another proxy took over
 	started time.Time
 	logs    []io.Closer
+	files   authFiles
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
@@ -83,10 +89,6 @@ func New(f *model.FrontEnd, o Options) (*Proxy, error) {
 		main = &model.Server{}
 	}
 	p.lacks = p.lacking()
-	p.warn(main)
-	for _, v := range f.VHosts {
-		p.warn(v)
-	}
 	var err error
 	if p.main, err = p.newServer(main, main); err != nil {
 		return nil, err
@@ -98,23 +100,18 @@ func New(f *model.FrontEnd, o Options) (*Proxy, error) {
 		}
 		p.vhosts = append(p.vhosts, s)
 	}
+	p.checkAuth()
+	if err := p.newHealth(); err != nil {
+		return nil, err
+	}
+	if !o.Hold {
+		p.Go()
+	}
 	return p, nil
 }
 
-// warn logs the settings that are accepted but never apply.
-func (p *Proxy) warn(s *model.Server) {
-	all := []*model.Settings{&s.Settings}
-	for _, sec := range s.Sections {
-		all = append(all, &sec.Settings)
-	}
-	for _, set := range all {
-		for _, h := range set.Headers {
-			if strings.HasPrefix(h.Cond.V, "expr=") {
-				p.log.Warn("header rule with an expression is never applied", "place", h.At, "header", h.Name.V)
-			}
-		}
-	}
-}
+// Go starts the health checks; New does it unless Options.Hold.
+func (p *Proxy) Go() { p.health.Start() }
 
 // at puts the place before an error.
 func at(span diag.Span, err error) error {
@@ -165,6 +162,7 @@ func (p *Proxy) Balancers() []*balancer.Balancer {
 
 // Close ends requests in progress and closes idle connections to backends.
 func (p *Proxy) Close() error {
+	p.health.Stop()
 	p.cancel()
 	var errs []error
 	for _, s := range append([]*server{p.main}, p.vhosts...) {
@@ -173,6 +171,9 @@ func (p *Proxy) Close() error {
 			ms = append(ms, b.Members()...)
 		}
 		for _, m := range ms {
+			if p.kept[m] {
+				continue
+			}
 			if pool, ok := m.Attached(func() any { return nil }).(*upstream.Pool); ok {
 				errs = append(errs, pool.Close())
 			}

@@ -1,7 +1,10 @@
 package proxy
 
 import (
+	"errors"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,15 +28,34 @@ type call struct {
 	early   bool   // the URL's rest is already encoded
 	viaRule *rule
 
-	forwarding bool // for a forward proxy: nothing is told about the client
+	forwarding    bool   // for a forward proxy: nothing is told about the client
+	filename      string // what the URL was mapped to, before it is cut; "" is below DocumentRoot
+	base          string // the directory of the Alias that mapped it
+	info          string // path info
+	script        bool   // of a ScriptAlias
+	translating   bool   // nothing was mapped yet
+	sub           bool   // a lookup, not a request
+	prob          *problem
+	fixed         bool   // all before the handler was done
+	parent        *call  // of a lookup
+	turns         int    // internal redirects
+	again         string // where an internal redirect goes
+	ownPort       bool   // the port of the Host field is forgotten
+	rewriteEnd    bool   // [END]
+	forcedType    string
+	forcedHandler string
+	notes         map[string]string
+	errHeader     exchange.Header  // sent with errors, too
+	outHeader     exchange.Header  // sent with a good answer
+	answering     *exchange.Header // while Header rules run
 
 	body   requestBody
 	status int
 	bytes  int64
 	sent   exchange.Header // of the answer, for the log
 
-	first     *problem        // what an ErrorDocument is being sent for, else nil
-	errHeader exchange.Header // fields that stay when the answer is replaced
+	first *problem // what an ErrorDocument is being sent for, else nil
+	login
 }
 
 func protocol(q *exchange.Request) string {
@@ -44,6 +66,9 @@ func protocol(q *exchange.Request) string {
 func (p *Proxy) serve(x *exchange.Exchange, l Listen) {
 	c := &call{p: p, x: x, srv: p.virtualHost(x.Req, l), start: time.Now()}
 	c.conf = c.srv.base
+	if c.srv.remote != nil {
+		c.srv.remote.apply(c)
+	}
 	if prob := c.run(); prob != nil {
 		c.problem(prob)
 	}
@@ -54,7 +79,7 @@ func (p *Proxy) serve(x *exchange.Exchange, l Listen) {
 
 func (c *call) run() *problem {
 	q := c.x.Req
-	if e := q.Header.Get("Expect"); e != "" && !strings.EqualFold(e, "100-continue") {
+	if !knownExpect(q.Header) {
 		return &problem{status: 417}
 	}
 	return c.route()
@@ -73,133 +98,278 @@ func (c *call) route() *problem {
 		}
 		return &problem{status: 400}
 	}
-	if !done {
-		if prob := c.mapPath(); prob != nil {
+	for ; ; c.turns++ {
+		prob := c.prepare()
+		if prob == nil {
+			prob = c.handle()
+		}
+		if prob == nil || prob.again == "" {
+			return prob
+		}
+		if c.turns >= maxInternal {
+			return &problem{status: 500, err: errors.New("AH00124: Request exceeded the limit of 10 internal redirects")}
+		}
+		c.redirectInside(prob.again)
+	}
+}
+
+// prepare does all that comes before the handler: mapping, access control, fixups
+// (ap_process_request_internal).
+func (c *call) prepare() *problem {
+	q := c.x.Req
+	if !c.forwarding {
+		c.path = ""
+	}
+	if !c.sub {
+		if c.srv.hasEarly {
+			c.headersEarly()
+		}
+		c.setEnv(c.srv.base.env)
+	}
+	path := c.path
+	if !c.forwarding {
+		if prob := c.readPath(); prob != nil {
+			return prob
+		}
+		c.conf = c.srv.locate(c.path, "")
+		path = c.path
+		c.translating = true
+		if prob := c.translate(); prob != nil {
+			return prob
+		}
+		c.translating = false
+	}
+	if c.url != "" || c.path != path {
+		c.conf = c.srv.locate(c.path, c.url)
+	}
+	if !c.sub {
+		c.setEnv(c.conf.env[len(c.srv.base.env):])
+	}
+	if !c.sameAccess() {
+		if prob := c.authorize(); prob != nil {
 			return prob
 		}
 	}
-	if c.url != "" {
-		c.conf = c.srv.locate(c.path, c.url)
-	}
-	c.setEnv(true)
-	if prob := c.authorize(); prob != nil {
-		return prob
-	}
 	if q.Method == "TRACE" && !c.srv.trace {
 		return failure("AH01139", "TRACE forbidden by server configuration", "", problem{status: 405})
+	}
+	local := c.url == "" && c.conf.handler == ""
+	if c.conf.rewrite != nil {
+		if prob := c.rewriteDir(); prob != nil {
+			return prob
+		}
+	}
+	if c.conf.redirects != nil || c.conf.redirectAll != nil {
+		if prob := c.redirects(c.conf.redirects); prob != nil {
+			return prob
+		}
+	}
+	c.setLate(c.conf.env)
+	if len(c.conf.headers) > 0 && !c.sub {
+		c.headersIn()
+	}
+	if local {
+		if prob := c.fixupDir(); prob != nil {
+			return prob
+		}
+	}
+	c.fixed = true
+	if c.again != "" {
+		return &problem{again: c.again}
+	}
+	return nil
+}
+
+// readPath decodes and normalises the path. One that only a rule with
+// mapping=encoded can take stays as it is.
+func (c *call) readPath() *problem {
+	q := c.x.Req
+	decoded, status := decodePath(q.Path, c.srv.slashes)
+	if status == 404 && len(c.srv.early) > 0 && !strings.Contains(q.Path, "%00") {
+		if _, ok := c.x.Env["no-proxy"]; !ok {
+			enc, ok := encodedNormal(q.Path, c.srv.merge)
+			if _, hit := c.earlyRule(enc); ok && hit {
+				c.path = enc
+				return nil
+			}
+		}
+	}
+	if status != 0 {
+		return &problem{status: status}
+	}
+	path, ok := normalPath(decoded, c.srv.merge)
+	if !ok || path == "" || path[0] != '/' {
+		return &problem{status: 400}
+	}
+	c.path = path
+	return nil
+}
+
+// sameAccess reports whether this is a lookup under the same access rules as the
+// request that it is for: they are not asked twice (ap_process_request_internal).
+func (c *call) sameAccess() bool {
+	p := c.parent
+	return p != nil && p.conf.auth == c.conf.auth
+}
+
+func (c *call) handle() *problem {
+	q := c.x.Req
+	handler := c.conf.handler
+	if c.forcedHandler != "" {
+		handler = c.forcedHandler
 	}
 	switch {
 	case c.url != "":
 		return c.forward()
 	case q.Method == "TRACE":
 		return c.traceBack()
-	case strings.HasPrefix(c.conf.handler, "proxy:"):
-		c.url = c.handlerTarget()
-		return c.forward()
-	case c.conf.handler == "balancer-manager" && q.Method == "OPTIONS":
+	case handler == "balancer-manager" && q.Method == "OPTIONS":
 		return c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: c.allow("GET", "HEAD", "OPTIONS", "POST")}}, "")
-	case c.conf.handler == "balancer-manager":
+	case handler == "balancer-manager":
 		return c.handled(c.p.manager.Serve(c.watch(), c.view()), "GET", "HEAD", "OPTIONS", "POST")
-	case c.conf.handler == "server-status":
+	case handler == "server-status":
 		return c.handled(c.p.manager.Status(c.watch(), c.view()), "GET", "HEAD", "OPTIONS", "POST")
+	case strings.HasPrefix(handler, "proxy:"):
+		// As httpd has it, the name of the file is added, not the URL's path.
+		name, _ := c.mapFile()
+		c.url = strings.TrimPrefix(handler, "proxy:") + name
+		return c.forward()
 	}
 	return c.static()
 }
 
-// setEnv runs SetEnvIf and the like, or with late SetEnv and UnsetEnv.
-func (c *call) setEnv(late bool) {
-	for _, r := range c.conf.env {
-		if r.late == late {
-			r.apply(c.x)
+// knownExpect reports whether nothing but one 100-continue is expected; several
+// lines are one list for httpd (ap_read_request of server/protocol.c).
+func knownExpect(h exchange.Header) bool {
+	lines := 0
+	for _, f := range h {
+		if len(f.Name) == len("Expect") && strings.EqualFold(f.Name, "Expect") {
+			if lines++; lines > 1 || f.Value != "" && !strings.EqualFold(f.Value, "100-continue") {
+				return false
+			}
 		}
 	}
+	return true
 }
 
-// mapPath finds the mapping of the request. Rules for the encoded path come before it
-// is decoded, and then it stays as it is (ap_process_request_internal of
-// server/request.c).
-func (c *call) mapPath() *problem {
-	q := c.x.Req
+// lookup does all that a request for the URL would do before its handler
+// (ap_sub_req_lookup_uri); the problem is in prob.
+func (c *call) lookup(target string) *call {
+	q := *c.x.Req
+	q.Method, q.Body, q.Length, q.Trailer = "GET", nil, 0, nil
+	q.Header = slices.Clone(q.Header)
+	q.Path, q.Query, q.HasQ = target, "", false
+	if i := strings.IndexByte(target, '?'); i >= 0 {
+		q.Path, q.Query, q.HasQ = target[:i], target[i+1:], true
+	}
+	sub := &call{p: c.p, srv: c.srv, start: c.start, login: c.login, sub: true, parent: c, turns: c.turns, ownPort: true,
+		x: &exchange.Exchange{Req: &q, Env: maps.Clone(c.x.Env)}}
+	sub.conf = c.srv.base
+	sub.prob = sub.prepare()
+	return sub
+}
+
+// depthLeft reports whether a lookup may nest one more
+// (ap_is_recursion_limit_exceeded).
+func (c *call) depthLeft() bool {
+	n := 0
+	for p := c; p != nil; p = p.parent {
+		n++
+	}
+	return n <= maxInternal && c.turns < maxInternal
+}
+
+// mayLookup keeps rules from looking up what they are looking up (subreq_ok of
+// mod_rewrite.c).
+func (c *call) mayLookup() bool {
+	return c.depthLeft() && (c.parent == nil || c.parent.path != c.path)
+}
+
+// allowed reports whether a request for the URL would be answered, or with file
+// whether the file is there.
+func (c *call) allowed(target string, file bool) bool {
+	if !c.mayLookup() {
+		return false
+	}
+	if file {
+		return c.fileTest('f', target) || c.fileTest('d', target)
+	}
+	sub := c.lookup(target)
+	return sub.prob == nil || sub.prob.status < 400
+}
+
+// translate maps the URL: rules with mapping=encoded, mod_rewrite, the other
+// ProxyPass, then mod_alias. What none of them takes is below DocumentRoot.
+func (c *call) translate() *problem {
 	if len(c.srv.early) > 0 {
-		enc, ok := encodedNormal(q.Path, c.srv.merge)
-		if !ok {
-			return &problem{status: 400}
-		}
-		c.path = enc
-		c.conf = c.srv.locate(enc, "")
-		c.setEnv(false)
-		if c.tryEarly(enc) {
-			return nil
+		if prob := c.translateEarly(); prob != nil {
+			return prob
 		}
 	}
-	decoded, status := decodePath(q.Path, c.srv.slashes)
-	if status != 0 {
-		return &problem{status: status}
+	if c.srv.rewrite != nil {
+		if done, prob := c.rewriteServer(); done || prob != nil {
+			return prob
+		}
 	}
-	path, ok := normalPath(decoded, c.srv.merge)
-	if !ok {
-		return &problem{status: 400}
+	if c.url != "" || c.proxied() {
+		return nil
 	}
-	c.path = path
-	c.conf = c.srv.locate(path, "")
-	c.setEnv(false)
-	c.translate()
+	if c.srv.redirects != nil || c.conf.redirectAll != nil {
+		if prob := c.redirects(c.srv.redirects); prob != nil {
+			return prob
+		}
+	}
+	if c.srv.aliases != nil {
+		return c.aliases()
+	}
 	return nil
 }
 
-// tryEarly applies the rules with mapping=encoded and mapping=servlet, and reports
-// whether the search ends.
-func (c *call) tryEarly(enc string) bool {
+// translateEarly tries the rules with mapping=encoded and servlet.
+func (c *call) translateEarly() *problem {
 	if _, ok := c.x.Env["no-proxy"]; ok {
-		return false
+		return nil
 	}
-	for _, r := range c.srv.early {
-		u, ok := r.matchEarly(enc)
-		if !ok {
-			continue
-		}
-		if r.exclude {
-			return false
-		}
+	enc, ok := encodedNormal(c.x.Req.Path, c.srv.merge)
+	if !ok {
+		return &problem{status: 400}
+	}
+	if r, ok := c.earlyRule(enc); ok {
+		u, _ := r.matchEarly(enc)
 		c.url, c.early, c.viaRule = u, true, r
-		if r.early == "servlet" {
-			c.path = withoutParams(enc)
+	}
+	return nil
+}
+
+func (c *call) earlyRule(enc string) (*rule, bool) {
+	for _, r := range c.srv.early {
+		if _, ok := r.matchEarly(enc); ok {
+			return r, true
 		}
-		return true
 	}
-	return false
+	return nil, false
 }
 
-// withoutParams is the path that Locations see under mapping=servlet.
-func withoutParams(p string) string {
-	if strings.IndexByte(p, ';') < 0 {
-		return p
-	}
-	parts := strings.Split(p, "/")
-	for i, s := range parts {
-		parts[i], _, _ = strings.Cut(s, ";")
-	}
-	return strings.Join(parts, "/")
-}
-
-// translate finds the mapping of a decoded path (proxy_trans of mod_proxy.c).
-func (c *call) translate() {
+// proxied reports whether a ProxyPass takes the request (proxy_trans of
+// mod_proxy.c); c.url is where it goes.
+func (c *call) proxied() bool {
 	q := c.x.Req
 	if _, ok := c.x.Env["no-proxy"]; ok {
-		return
+		return false
 	}
 	raw := q.Path
 	if q.HasQ {
 		raw += "?" + q.Query
 	}
 	if r := c.conf.rule; r != nil && c.try(r, raw) {
-		return
+		return c.url != ""
 	}
 	for _, r := range c.srv.rules {
 		if c.try(r, raw) {
-			return
+			return c.url != ""
 		}
 	}
+	return false
 }
 
 // try applies one rule and reports whether the search ends.
@@ -222,32 +392,6 @@ func (c *call) try(r *rule, raw string) bool {
 	}
 	c.url, c.literal, c.viaRule = u, literal, r
 	return true
-}
-
-func (c *call) authorize() *problem {
-	if c.conf.compat == nil && c.conf.require == nil {
-		return nil
-	}
-	q := c.x.Req
-	cl := client{addr: plainAddr(q.Remote), local: plainAddr(q.Local), method: q.Method, env: c.x.Env}
-	what := c.url
-	if what == "" {
-		what = c.path
-	} else {
-		what = "proxy:" + visible(what)
-	}
-	switch c.conf.access(&cl) {
-	case denied:
-		id := "AH01630"
-		if c.conf.compat != nil && !compatAllows(c.conf.compat, &cl) {
-			id = "AH01797"
-		}
-		c.p.log.Error(id+": client denied by server configuration: "+what, "client", cl.addr)
-		return &problem{status: 403}
-	case needUser:
-		return &problem{status: 401}
-	}
-	return nil
 }
 
 func plainAddr(a netip.AddrPort) netip.Addr { return a.Addr().Unmap() }
@@ -276,7 +420,7 @@ func (c *call) serverPort() int {
 	if c.srv.canonical {
 		return def
 	}
-	if c.x.Req.Host == "" {
+	if c.x.Req.Host == "" || c.ownPort {
 		return def
 	}
 	if _, port := hostPort(c.x.Req.Host, def); port > 0 {
@@ -327,7 +471,8 @@ func (c *call) answer(status int, reason string, h exchange.Header, body string)
 
 // send finishes and sends an answer with a known body.
 func (c *call) send(status int, reason string, h exchange.Header, body string) {
-	h = c.finishHeader(ownOrder(h), status >= 300, true)
+	c.status = status
+	h = c.finished(ownOrder(h), status >= 300, true)
 	length := int64(len(body))
 	if c.x.Req.Method == "HEAD" && status >= 300 {
 		length = -1 // httpd counts nothing where it makes a page that it does not send
@@ -366,7 +511,8 @@ type watched struct {
 }
 
 func (w *watched) Head(status int, reason string, h exchange.Header, length int64) error {
-	return w.c.head(status, reason, w.c.finishHeader(ownOrder(h), status >= 300, true), length)
+	w.c.status = status
+	return w.c.head(status, reason, w.c.finished(ownOrder(h), status >= 300, true), length)
 }
 
 func (w *watched) Write(b []byte) (int, error) {

@@ -39,7 +39,15 @@ type server struct {
 	maxFwd    int
 	logs      []*accessLog
 	view      manager.View
-	remote    remote
+	forward   remote
+	remote    *remoteIP    // nil without RemoteIPHeader
+	rewrite   *rewriteConf // nil without rules of its own
+	redirects []*redirect
+	aliases   []*alias
+	maps      map[string]*rewriteMap
+	types     map[string]string // of files, by extension
+	root      string            // ServerRoot
+	hasEarly  bool              // Header rules with "early"
 }
 
 // pick returns the virtual host's value if it was given, else the main server's.
@@ -57,6 +65,11 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 		both = both[:1]
 	}
 	s.name, s.port = hostPort(pick(main.ServerName, v.ServerName).V, 0)
+	if _, own := hostPort(v.ServerName.V, 0); own <= 0 && len(v.Addresses) > 0 {
+		if _, port := hostPort(v.Addresses[0].V, 0); port > 0 { // ap_parse_vhost_addrs
+			s.port = port + p.o.PortOffset
+		}
+	}
 	s.docRoot = pick(main.DocRoot, v.DocRoot).V
 	s.admin = pick(main.Admin, v.Admin).V
 	switch strings.ToLower(pick(main.EncodedSlashes, v.EncodedSlashes).V) {
@@ -78,24 +91,33 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 	if m := pick(main.MaxForwards, v.MaxForwards); given(m) {
 		s.maxFwd = m.V
 	}
-	s.base = conf{addHeaders: true, continue100: true, realm: s.name}
+	s.base = conf{addHeaders: true, continue100: true}
 	for _, m := range both {
 		l, err := newLayer(&m.Settings, "")
 		if err != nil {
 			return nil, at(m.At, err)
 		}
 		l.over(&s.base)
+		s.base.auth = l.auth.over(s.base.auth)
+		s.redirects = append(l.redirects, s.redirects...)
 		if err := s.addMappings(m); err != nil {
 			return nil, err
 		}
 	}
+	if err := p.addURLRules(s, main, v); err != nil {
+		return nil, err
+	}
 	if err := p.addWorkers(s, main, v); err != nil {
 		return nil, err
 	}
-	s.remote = newRemote(both)
+	s.forward = newRemote(both)
 	s.view = manager.View{
 		Inherit: pick(main.BalancerInherit, v.BalancerInherit).Or(true), PassInh: pick(main.PassInherit, v.PassInherit).Or(true),
 		Checks: p.has("proxy_hcheck_module"), AJP: p.has("proxy_ajp_module"), Conditions: conditionsOf(both),
+	}
+	var err error
+	if s.remote, err = p.newRemoteIP(main, v); err != nil {
+		return nil, err
 	}
 	return s, p.openLogs(s, main, v)
 }
@@ -315,13 +337,17 @@ func (s *server) locate(path, url string) conf {
 		for _, sec := range s.proxies {
 			if sec.proxied(url) {
 				sec.layer.over(&c)
+				c.auth = sec.layer.auth.over(c.auth)
 			}
 		}
 	}
+	var auth *authConf // Locations are merged with each other first (ap_location_walk)
 	for _, sec := range s.locations {
 		if sec.location(path) {
 			sec.layer.over(&c)
+			auth = sec.layer.auth.over(auth)
 		}
 	}
+	c.auth = auth.over(c.auth)
 	return c
 }

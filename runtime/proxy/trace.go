@@ -19,7 +19,7 @@ func (c *call) traceBack() *problem {
 		b.WriteString(f.Name + ": " + f.Value + "\r\n")
 	}
 	b.WriteString("\r\n")
-	h := c.finishHeader(ownOrder(exchange.Header{{Name: "Content-Type", Value: "message/http"}}), false, true)
+	h := c.finished(ownOrder(exchange.Header{{Name: "Content-Type", Value: "message/http"}}), false, true)
 	if c.head(200, "OK", h, -1) == nil {
 		n, _ := c.x.W.Write([]byte(b.String()))
 		c.bytes += int64(n)

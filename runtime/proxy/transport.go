@@ -162,6 +162,9 @@ func (t httpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Res
 	if !known {
 		return nil, &problem{status: 502, phrase: proxyErr, reason: "Error reading from remote server", err: err}
 	}
+	if e.Reused && e.Phase == upstream.Wait && !e.Timeout {
+		pool.CloseIdle() // others of its age would fail one request each as well
+	}
 	return nil, a.httpProblem(e)
 }
 
@@ -324,6 +327,10 @@ func (c *call) clientHeader(h exchange.Header, expect bool) exchange.Header {
 				continue
 			}
 			expected = true
+		case "proxy-authorization": // taken here; Proxy-Chain-Auth hands it on
+			if _, chain := c.x.Env["Proxy-Chain-Auth"]; c.hasUser && !chain {
+				continue
+			}
 		case "via":
 			if c.srv.via == "block" {
 				continue

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -78,7 +79,7 @@ func TestDecodes(t *testing.T) {
 		paths = append(paths, list...)
 	}
 	decoded := 0
-	for _, p := range append(paths, tableCases(t, root)...) {
+	for _, p := range slices.Concat(paths, tableCases(t, root), wordCases(t, root)) {
 		data := convert(t, p)
 		if data == nil {
 			continue
@@ -109,7 +110,7 @@ func TestDecodes(t *testing.T) {
 			}
 		}
 	}
-	if decoded < 30 {
+	if decoded < 300 {
 		t.Errorf("only %d setups were decoded", decoded)
 	}
 }
@@ -165,6 +166,29 @@ func tableCases(t *testing.T, root string) []string {
 			t.Fatal(err)
 		}
 		out = append(out, file)
+	}
+	return out
+}
+
+// wordCases writes configurations with odd words in each place that takes a text.
+func wordCases(t *testing.T, root string) []string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(root, "..", "render", "envoy", "testdata", "words.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	var out []string
+	for line := range strings.Lines(string(data)) {
+		for _, word := range []string{"/a", "x: y # z", "[a, b]", "*.example.org", "*ample.org", "[::1]", "%2e", "/a?b", "/a#b", "/ü", `\\Qa`, "$1", "^/(.*)$", "a\\"} {
+			text := strings.ReplaceAll(strings.ReplaceAll(line, `\n`, "\n"), "@WORD@", `"`+word+`"`)
+			file := filepath.Join(dir, strconv.Itoa(len(out))+".conf")
+			text = "Listen 80\n<VirtualHost *:80>\nServerName www.example.org\n" + text + "ProxyPass / http://10.0.0.1:8080/\n</VirtualHost>\n<VirtualHost *:80>\nServerName other.example.org\n" + text + "</VirtualHost>\n"
+			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, file)
+		}
 	}
 	return out
 }

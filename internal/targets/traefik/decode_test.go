@@ -21,6 +21,7 @@ import (
 	"clowder/render/target"
 
 	"github.com/traefik/traefik/v3/pkg/config/dynamic"
+	"github.com/traefik/traefik/v3/pkg/middlewares/requestdecorator"
 	traefikmux "github.com/traefik/traefik/v3/pkg/muxer/http"
 	"go.yaml.in/yaml/v3"
 )
@@ -78,15 +79,20 @@ func TestDecodes(t *testing.T) {
 	}
 }
 
-// tableCases writes the small configurations of the table that all targets share.
+// tableCases writes the small configurations of the table that all targets share and of
+// that of Traefik alone.
 func tableCases(t *testing.T, root string) []string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(root, "..", "render", "caddy", "testdata", "closed.txtar"))
-	if err != nil {
-		t.Fatal(err)
+	var parts []string
+	for _, target := range []string{"caddy", "traefik"} {
+		data, err := os.ReadFile(filepath.Join(root, "..", "render", target, "testdata", "closed.txtar"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, regexp.MustCompile(`(?m)^-- [\w-]+ --\n`).Split(string(data), -1)[1:]...)
 	}
 	var out []string
-	for _, part := range regexp.MustCompile(`(?m)^-- [\w-]+ --\n`).Split(string(data), -1)[1:] {
+	for _, part := range parts {
 		file := filepath.Join(t.TempDir(), "httpd.conf")
 		text := "Listen 80\nServerName www.example.org\n" + strings.NewReplacer("@MEMBER@", "127.0.0.1:1", "@TLS@", "127.0.0.1:2", "@CA@", "/ca.pem").Replace(part) + "ProxyPass / http://127.0.0.1:1/\n"
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
@@ -112,6 +118,16 @@ func TestNeverMoreOpen(t *testing.T) {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(string(text)) {
+			if ask, ok := strings.CutPrefix(line, "# ask "); ok {
+				verdict, rest, _ := strings.Cut(strings.TrimSpace(ask), " ")
+				parts := strings.Split(rest, " | ")
+				name := taker(t, &c, parts[0], parts[1:]...)
+				passes := name != "" && !refuses(&c, c.HTTP.Routers[name])
+				if asked++; passes != (verdict == "passed") {
+					t.Errorf("%s is not %s, by router %q, of:\n%s", rest, verdict, name, text)
+				}
+				continue
+			}
 			words := strings.Fields(line)
 			if len(words) < 3 || words[0] != "#" || words[1] != "refused" {
 				continue
@@ -151,8 +167,9 @@ var forbidden = regexp.MustCompile("(?i)%(2f|5c|00|3b|25|3f|23)")
 var unreserved = regexp.MustCompile("(?i)%(2[de]|3[0-9]|4[1-9a-f]|5[0-9a]|5f|6[1-9a-f]|7[0-9a]|7e)")
 
 // taker returns the name of the router that takes a request from loopback, "" for
-// none; what the entry point refuses is taken by none.
-func taker(t *testing.T, c *dynamic.Configuration, path string) string {
+// none; what the entry point refuses is taken by none. Each header is "Name: value",
+// and "Method: X" is none.
+func taker(t *testing.T, c *dynamic.Configuration, path string, headers ...string) string {
 	t.Helper()
 	if forbidden.MatchString(path) {
 		return ""
@@ -163,6 +180,9 @@ func taker(t *testing.T, c *dynamic.Configuration, path string) string {
 	}
 	mux, name := traefikmux.NewMuxer(parser, nil), ""
 	for n, r := range c.HTTP.Routers {
+		if !isBuilt(c, r) {
+			continue
+		}
 		if err := mux.AddRoute(r.Rule, "v3", r.Priority, "file", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { name = n })); err != nil {
 			t.Fatal(err)
 		}
@@ -177,8 +197,31 @@ func taker(t *testing.T, c *dynamic.Configuration, path string) string {
 	req.URL = req.URL.JoinPath()
 	req.RequestURI, req.RemoteAddr = req.URL.RequestURI(), "127.0.0.1:4711"
 	req.Header.Set("User-Agent", "secret bad")
-	mux.ServeHTTP(httptest.NewRecorder(), req)
+	for _, h := range headers {
+		switch name, value, _ := strings.Cut(h, ":"); name {
+		case "Method":
+			req.Method = strings.TrimSpace(value)
+		case "Host":
+			req.Host = strings.TrimSpace(value)
+		default:
+			req.Header.Add(name, strings.TrimSpace(value))
+		}
+	}
+	requestdecorator.New(nil).ServeHTTP(httptest.NewRecorder(), req, mux.ServeHTTP)
 	return name
+}
+
+// isBuilt reports whether Traefik makes a router at all: it leaves out one whose file
+// of passwords cannot be read (NewBasic of pkg/middlewares/auth).
+func isBuilt(c *dynamic.Configuration, r *dynamic.Router) bool {
+	return !slices.ContainsFunc(r.Middlewares, func(name string) bool {
+		m := c.HTTP.Middlewares[name]
+		if m.BasicAuth == nil {
+			return false
+		}
+		_, err := os.ReadFile(m.BasicAuth.UsersFile)
+		return err != nil
+	})
 }
 
 // refuses reports whether a router lets nobody through who comes from loopback
