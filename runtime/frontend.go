@@ -69,7 +69,7 @@ func address(l proxy.Listen) string { return net.JoinHostPort(l.Address, strconv
 // prepare compiles a configuration and opens the sockets it needs beyond those
 // that are open. Nothing that runs is touched; take or drop must follow.
 func (f *frontend) prepare(m *model.FrontEnd, noFiles bool) (*change, error) {
-	p, err := proxy.New(m, proxy.Options{PortOffset: f.o.PortOffset, Log: f.log, NoFiles: noFiles, AccessLog: accessLogs(f.o.LogDir), Hold: true})
+	p, err := proxy.New(m, proxy.Options{PortOffset: f.o.PortOffset, Log: f.log, NoFiles: noFiles, MemberMax: f.o.MemberMax, AccessLog: accessLogs(f.o.LogDir), Hold: true})
 	if err != nil {
 		return nil, err
 	}

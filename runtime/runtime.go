@@ -35,6 +35,7 @@ type Options struct {
 	LogDir     string       // where access logs with relative directories go; "" writes none
 	App        http.Handler // what the nodes answer with; nil is the counter page
 	Unguarded  bool         // run in spite of access rules that cannot be enforced
+	MemberMax  int          // connections to a member without max=; 0 is 1024
 	Log        *slog.Logger // nil discards
 }
 

@@ -216,6 +216,12 @@ func (c *Conn) appendChunk(b []byte) ([]byte, error) {
 		for tries := 0; n == 0 && err == nil && tries < 100; tries++ {
 			n, err = c.req.Body.Read(data)
 		}
+		chunks, _ := c.req.Body.(exchange.ChunkReader)
+		for chunks != nil && n > 0 && n < len(data) && err == nil && chunks.ChunkLeft() > 0 {
+			more := 0
+			more, err = c.req.Body.Read(data[n:min(int64(len(data)), int64(n)+chunks.ChunkLeft())])
+			n += more
+		}
 		if n > 0 || err == io.EOF {
 			err = nil
 		} else if err == nil {
@@ -335,12 +341,31 @@ type answerBody struct {
 	rest   []byte // of the packet in the connection's buffer, or of early
 	done   bool
 	closed bool
+	flush  bool // Tomcat asked for one, and the answer's head was not on its way yet
 	err    error
+}
+
+// Filler is what the Body of an answer to [Conn.Do] can do: Fill waits until bytes
+// of the body are there, its end or a request to flush, and has the error that the
+// first Read would have. As long as no byte went to the client an exchange that
+// breaks may be repeated; httpd sends the head with the first bytes, too.
+type Filler interface{ Fill() error }
+
+// Fill implements [Filler].
+func (b *answerBody) Fill() error {
+	for len(b.rest) == 0 && !b.done && !b.closed && !b.flush && b.err == nil {
+		b.err = b.more(true)
+	}
+	return b.err
 }
 
 func (b *answerBody) Read(p []byte) (int, error) {
 	if b.closed {
 		return 0, errBodyEnd
+	}
+	if b.flush {
+		b.flush = false
+		b.asked()
 	}
 	for len(b.rest) == 0 {
 		if b.done {
@@ -349,7 +374,7 @@ func (b *answerBody) Read(p []byte) (int, error) {
 		if b.err != nil {
 			return 0, b.err
 		}
-		if b.err = b.more(); b.err != nil {
+		if b.err = b.more(false); b.err != nil {
 			return 0, b.err
 		}
 	}
@@ -361,9 +386,16 @@ func (b *answerBody) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (b *answerBody) more() error {
+// asked tells that Tomcat wants what it sent to reach the client.
+func (b *answerBody) asked() {
+	if req := b.c.req; req != nil && req.OnFlush != nil {
+		req.OnFlush()
+	}
+}
+
+// more reads a packet. early keeps a request to flush for the first Read.
+func (b *answerBody) more(early bool) error {
 	c := b.c
-	req := c.req
 	p, err := c.next()
 	if err != nil {
 		return err
@@ -374,8 +406,10 @@ func (b *answerBody) more() error {
 		if err != nil {
 			return c.fail(PhaseRead, err)
 		}
-		if len(data) == 0 && req.OnFlush != nil {
-			req.OnFlush()
+		if len(data) == 0 && early {
+			b.flush = true
+		} else if len(data) == 0 {
+			b.asked()
 		}
 		b.rest = data
 	case TypeEndResponse:

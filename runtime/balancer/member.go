@@ -152,9 +152,13 @@ func (m *Member) Release() {
 	m.mu.Unlock()
 }
 
-// Count adds to the bytes sent to and received from the backend.
+// Count adds to the bytes sent to and received from the backend. Bytes that were
+// sent show that the backend can be reached again: its last error is forgotten.
 func (m *Member) Count(sent, received int64) {
 	m.mu.Lock()
+	if sent > 0 && m.status&InError == 0 && !m.errorTime.IsZero() {
+		m.errorTime, m.retries = time.Time{}, 0
+	}
 	m.lb.Sent += uint64(max(sent, 0))
 	m.lb.Received += uint64(max(received, 0))
 	m.mu.Unlock()

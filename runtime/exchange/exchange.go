@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -99,6 +100,11 @@ type Request struct {
 	Context context.Context
 }
 
+// ChunkReader is what the Body of a request in chunks may be as well: ChunkLeft
+// returns how many bytes of the chunk that is being read are still to come. A
+// protocol with packets of its own sends no packet that waits for another chunk.
+type ChunkReader interface{ ChunkLeft() int64 }
+
 // ResponseWriter takes the answer. It is used by one goroutine at a time.
 type ResponseWriter interface {
 	// Interim sends a 1xx answer.
@@ -125,6 +131,8 @@ type Exchange struct {
 	Req *Request
 	W   ResponseWriter
 	Env map[string]string // request environment (SetEnv, BALANCER_*); nil until used
+
+	ajp []string // names of Env with AJPPrefix, in the order of their setting
 }
 
 // Setenv sets a variable of the request's environment.
@@ -132,8 +140,18 @@ func (x *Exchange) Setenv(name, value string) {
 	if x.Env == nil {
 		x.Env = make(map[string]string, 8)
 	}
+	if strings.HasPrefix(name, AJPPrefix) && !slices.Contains(x.ajp, name) {
+		x.ajp = append(x.ajp, name)
+	}
 	x.Env[name] = value
 }
+
+// AJPPrefix begins the names of variables that AJP backends are told.
+const AJPPrefix = "AJP_"
+
+// AJPNames returns the names of the variables with AJPPrefix in the order of their
+// first setting; some may be unset again.
+func (x *Exchange) AJPNames() []string { return x.ajp }
 
 // Handler answers exchanges; it is called from many goroutines.
 type Handler interface{ Serve(*Exchange) }

@@ -37,8 +37,14 @@ type body struct {
 	trailer exchange.Header
 }
 
-// Read reads body bytes. It blocks no longer than the server's ReadTimeout.
+// Read reads body bytes. It blocks no longer than the server's ReadTimeout. The
+// first one sends 100 Continue to a client that waits for it and has no answer yet.
 func (b *body) Read(p []byte) (int, error) {
+	if r := &b.w.resp; !b.touched && r.fr.expect && !r.continued && !r.started && !b.done() {
+		if err := r.Interim(100, "Continue", nil); err != nil {
+			b.touched, b.err = true, err
+		}
+	}
 	b.touched = true
 	if b.err != nil {
 		return 0, b.err
@@ -67,6 +73,14 @@ func (b *body) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	return 0, b.err
+}
+
+// ChunkLeft implements exchange.ChunkReader.
+func (b *body) ChunkLeft() int64 {
+	if !b.chunked || b.err != nil {
+		return 0
+	}
+	return b.left
 }
 
 // done reports whether the body was read to its end.

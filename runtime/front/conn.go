@@ -337,10 +337,11 @@ func (c *conn) refusePage(w *work, ref *refusal, ct string, page []byte) {
 	r.reset()
 	r.continued = interim
 	r.close, r.linger = true, true
-	h := make(exchange.Header, 0, 2)
+	h := make(exchange.Header, 0, 4)
 	if cfg.ServerHeader != "" {
 		h.Add("Server", cfg.ServerHeader)
 	}
+	h = append(h, exchange.Field{Name: "Content-Length"}, exchange.Field{Name: "Connection"})
 	if ct != "" {
 		h.Add("Content-Type", ct)
 	}

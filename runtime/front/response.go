@@ -126,8 +126,10 @@ func dropsConnection(status int) bool {
 }
 
 // Head buffers status line and header; they leave with the first body bytes.
-// Connection, Keep-Alive, Transfer-Encoding and Content-Length in h are replaced;
-// "Connection: close" in h closes the connection after the answer.
+// Connection, Keep-Alive, Transfer-Encoding and Content-Length in h are replaced,
+// in the places where h has them; else they come last, in httpd's order.
+// "Connection: close" in h closes the connection after the answer; a Connection
+// that only names fields is sent.
 func (r *response) Head(status int, reason string, h exchange.Header, length int64) error {
 	switch {
 	case r.hijacked || r.aborted:
@@ -146,13 +148,9 @@ func (r *response) Head(status int, reason string, h exchange.Header, length int
 		r.noBody = true
 	}
 	r.left = max(length, -1)
-	r.statusLine(status, reason)
-	dateAt := len(r.out)
 	date := false
-	placed := false
 	for i := range h {
-		n := h[i].Name
-		switch len(n) {
+		switch n := h[i].Name; len(n) {
 		case 4:
 			date = date || strings.EqualFold(n, "Date")
 		case 10:
@@ -160,6 +158,30 @@ func (r *response) Head(status int, reason string, h exchange.Header, length int
 				var f framing
 				f.connection(h[i].Value)
 				r.close = r.close || f.close
+			}
+		}
+	}
+	if length < 0 && !r.noBody {
+		r.chunked = minor >= 1
+		r.close = r.close || !r.chunked
+	}
+	r.statusLine(status, reason)
+	if !date {
+		r.out = append(r.out, r.w.c.s.dateField(time.Now())...)
+	}
+	sized, connected, coded := length < 0 || status == 204, false, !r.chunked
+	for i := range h {
+		n := h[i].Name
+		switch len(n) {
+		case 10:
+			if strings.EqualFold(n, "Connection") {
+				var f framing
+				if f.connection(h[i].Value); h[i].Value != "" && !f.close && !f.keepAlive {
+					r.field(n, h[i].Value) // names fields, as those of AJP backends may
+				} else if !connected {
+					r.connectionFields(status, minor)
+					connected = true
+				}
 				continue
 			}
 			if strings.EqualFold(n, "Keep-Alive") {
@@ -167,33 +189,32 @@ func (r *response) Head(status int, reason string, h exchange.Header, length int
 			}
 		case 14:
 			if strings.EqualFold(n, "Content-Length") {
-				if !placed && length >= 0 && status != 204 {
+				if !sized {
 					r.contentLength(length)
-					placed = true
+					sized = true
 				}
 				continue
 			}
 		case 17:
 			if strings.EqualFold(n, "Transfer-Encoding") {
+				if !coded {
+					r.field("Transfer-Encoding", "chunked")
+					coded = true
+				}
 				continue
 			}
 		}
 		r.field(n, h[i].Value)
 	}
-	if !date {
-		r.insert(dateAt, r.w.c.s.dateField(time.Now()))
-	}
-	switch {
-	case placed:
-	case length >= 0 && status != 204 && (status != 304 || length > 0):
+	if !sized && (status != 304 || length > 0) {
 		r.contentLength(length)
-	case length < 0 && !r.noBody && minor >= 1:
-		r.chunked = true
-		r.field("Transfer-Encoding", "chunked")
-	case length < 0 && !r.noBody:
-		r.close = true
 	}
-	r.connectionFields(status, minor)
+	if !connected {
+		r.connectionFields(status, minor)
+	}
+	if !coded {
+		r.field("Transfer-Encoding", "chunked")
+	}
 	r.out = append(r.out, "\r\n"...)
 	return nil
 }
@@ -202,12 +223,6 @@ func (r *response) contentLength(n int64) {
 	r.out = append(r.out, "Content-Length: "...)
 	r.out = strconv.AppendInt(r.out, n, 10)
 	r.out = append(r.out, "\r\n"...)
-}
-
-func (r *response) insert(at int, b []byte) {
-	r.out = append(r.out, b...)
-	copy(r.out[at+len(b):], r.out[at:len(r.out)-len(b)])
-	copy(r.out[at:], b)
 }
 
 // connectionFields decides whether the connection is kept, as ap_set_keepalive.

@@ -114,12 +114,12 @@ func TestConversations(t *testing.T) {
 		{"chunked, then another", get("Transfer-Encoding: chunked\r\n") + "1\r\na\r\n0\r\n\r\n" + get(bye),
 			"HTTP/1.1 200 OK\nX: y\nContent-Length: 13\n\nGET / 0 \"a\"[]HTTP/1.1 200 OK\nX: y\nContent-Length: 10\nConnection: close\n\nGET / 1 \"\""},
 		{"HEAD", "HEAD / HTTP/1.1\r\nHost: a\r\n" + bye + "\r\n", "HTTP/1.1 200 OK\nX: y\nContent-Length: 11\nConnection: close\n\n"},
-		{"refused", get("X : y\r\n"), "HTTP/1.1 400 Bad Request\nServer: cl\nContent-Type: text/plain\nContent-Length: 12\nConnection: close\n\nBad Request\n"},
+		{"refused", get("X : y\r\n"), "HTTP/1.1 400 Bad Request\nServer: cl\nContent-Length: 12\nConnection: close\nContent-Type: text/plain\n\nBad Request\n"},
 		{"refused after a good one", get("") + "GET  / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\nX: y\nContent-Length: 10\n\nGET / 0 \"\"" +
-			"HTTP/1.1 400 Bad Request\nServer: cl\nContent-Type: text/plain\nContent-Length: 12\nConnection: close\n\nBad Request\n"},
+			"HTTP/1.1 400 Bad Request\nServer: cl\nContent-Length: 12\nConnection: close\nContent-Type: text/plain\n\nBad Request\n"},
 		{"nothing after a refusal", get("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n") + "0\r\n\r\n" + get(""),
-			"HTTP/1.1 400 Bad Request\nServer: cl\nContent-Type: text/plain\nContent-Length: 12\nConnection: close\n\nBad Request\n"},
-		{"414", "GET /" + strings.Repeat("a", 9000), "HTTP/1.1 414 Request-URI Too Long\nServer: cl\nContent-Type: text/plain\nContent-Length: 21\nConnection: close\n\nRequest-URI Too Long\n"},
+			"HTTP/1.1 400 Bad Request\nServer: cl\nContent-Length: 12\nConnection: close\nContent-Type: text/plain\n\nBad Request\n"},
+		{"414", "GET /" + strings.Repeat("a", 9000), "HTTP/1.1 414 Request-URI Too Long\nServer: cl\nContent-Length: 21\nConnection: close\nContent-Type: text/plain\n\nRequest-URI Too Long\n"},
 	} {
 		if got := noDate(talk(t, addr, c.send)); got != c.want {
 			t.Errorf("%s:\n%q\nwant\n%q", c.name, got, c.want)
@@ -184,7 +184,7 @@ func TestAnswers(t *testing.T) {
 		name, send, want string
 		serve            exchange.HandlerFunc
 	}{
-		{"chunked", g11, "HTTP/1.1 200 \nTransfer-Encoding: chunked\nConnection: close\n\n3\nabc\n2\nde\n0\n\n", func(x *exchange.Exchange) {
+		{"chunked", g11, "HTTP/1.1 200 \nConnection: close\nTransfer-Encoding: chunked\n\n3\nabc\n2\nde\n0\n\n", func(x *exchange.Exchange) {
 			x.W.Head(200, "", nil, -1)
 			io.WriteString(x.W, "abc")
 			x.W.Flush()
@@ -200,12 +200,12 @@ func TestAnswers(t *testing.T) {
 			io.WriteString(x.W, "abc")
 		}},
 		{"304", g11, "HTTP/1.1 304 Not Modified\nConnection: close\n\n", func(x *exchange.Exchange) { x.W.Head(304, "Not Modified", nil, 0) }},
-		{"framing fields replaced in place", g11, "HTTP/1.1 200 OK\nA: b\nContent-Length: 1\nC: d\nConnection: close\n\nx", func(x *exchange.Exchange) {
+		{"framing fields replaced in place", g11, "HTTP/1.1 200 OK\nA: b\nContent-Length: 1\nConnection: x\nC: d\nConnection: close\n\nx", func(x *exchange.Exchange) {
 			x.W.Head(200, "OK", exchange.Header{{Name: "A", Value: "b"}, {Name: "content-length", Value: "77"}, {Name: "Connection", Value: "x"},
 				{Name: "Keep-Alive", Value: "x"}, {Name: "Transfer-Encoding", Value: "x"}, {Name: "C", Value: "d"}}, 1)
 			io.WriteString(x.W, "x")
 		}},
-		{"handler closes", get(""), "HTTP/1.1 200 OK\nContent-Length: 0\nConnection: close\n\n", func(x *exchange.Exchange) {
+		{"handler closes", get(""), "HTTP/1.1 200 OK\nConnection: close\nContent-Length: 0\n\n", func(x *exchange.Exchange) {
 			x.W.Head(200, "OK", exchange.Header{{Name: "Connection", Value: "close"}}, 0)
 		}},
 		{"503 closes", get(""), "HTTP/1.1 503 Busy\nContent-Length: 0\nConnection: close\n\n", func(x *exchange.Exchange) { x.W.Head(503, "Busy", nil, 0) }},
@@ -231,13 +231,13 @@ func TestAnswers(t *testing.T) {
 			io.WriteString(x.W, "abc")
 			x.W.Abort()
 		}},
-		{"no answer", get(""), "HTTP/1.1 500 Internal Server Error\nContent-Type: text/plain\nContent-Length: 22\nConnection: close\n\nInternal Server Error\n", func(*exchange.Exchange) {}},
-		{"panic", get(""), "HTTP/1.1 500 Internal Server Error\nContent-Type: text/plain\nContent-Length: 22\nConnection: close\n\nInternal Server Error\n", func(*exchange.Exchange) { panic("x") }},
+		{"no answer", get(""), "HTTP/1.1 500 Internal Server Error\nContent-Length: 22\nConnection: close\nContent-Type: text/plain\n\nInternal Server Error\n", func(*exchange.Exchange) {}},
+		{"panic", get(""), "HTTP/1.1 500 Internal Server Error\nContent-Length: 22\nConnection: close\nContent-Type: text/plain\n\nInternal Server Error\n", func(*exchange.Exchange) { panic("x") }},
 		{"large write", g11, "HTTP/1.1 200 OK\nContent-Length: 100000\nConnection: close\n\n" + big, func(x *exchange.Exchange) {
 			x.W.Head(200, "OK", nil, int64(len(big)))
 			io.WriteString(x.W, big)
 		}},
-		{"large chunk", g11, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nConnection: close\n\n186a0\n" + big + "\n1\nz\n0\n\n", func(x *exchange.Exchange) {
+		{"large chunk", g11, "HTTP/1.1 200 OK\nConnection: close\nTransfer-Encoding: chunked\n\n186a0\n" + big + "\n1\nz\n0\n\n", func(x *exchange.Exchange) {
 			x.W.Head(200, "OK", nil, -1)
 			io.WriteString(x.W, big)
 			io.WriteString(x.W, "z")

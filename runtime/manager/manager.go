@@ -34,6 +34,8 @@ type Options struct {
 	Log     *slog.Logger // nil discards
 	Server  string       // shown as the server's version
 	Started time.Time
+	// MemberMax are the connections that a member without max= may have.
+	MemberMax int
 }
 
 // View is what the pages show: the balancers of one server.
@@ -42,7 +44,17 @@ type View struct {
 	Path       string // decoded path of the page, for its links
 	Balancers  []*balancer.Balancer
 	Paths      map[string]string // balancer → the last path mapped to it
+	Action     string            // absolute URL of the page, for its forms
+	Persist    bool              // BalancerPersist
+	Inherit    bool              // BalancerInherit
+	PassInh    bool              // ProxyPassInherit
+	Checks     bool              // mod_proxy_hcheck is there
+	AJP        bool              // mod_proxy_ajp is there
+	Conditions []Condition       // ProxyHCExpr lines
 }
+
+// Condition is one ProxyHCExpr.
+type Condition struct{ Name, Text string }
 
 // Manager serves the pages. It is safe for concurrent use.
 type Manager struct{ o Options }
@@ -58,8 +70,9 @@ func New(o Options) *Manager {
 // maxForm is how much of a form body is read.
 const maxForm = 1024
 
-// Serve answers one request for balancer-manager.
-func (m *Manager) Serve(x *exchange.Exchange, v View) {
+// Serve answers one request for balancer-manager. What it returns is 0, or the
+// status of an error page that is still to be sent.
+func (m *Manager) Serve(x *exchange.Exchange, v View) int {
 	params := map[string]string{}
 	switch x.Req.Method {
 	case "GET", "HEAD":
@@ -72,41 +85,35 @@ func (m *Manager) Serve(x *exchange.Exchange, v View) {
 		if x.Req.Body != nil {
 			b, err := io.ReadAll(io.LimitReader(x.Req.Body, maxForm))
 			if err != nil {
-				send(x, 400, "Bad Request", "text/plain", "unreadable form\n")
-				return
+				return 400
 			}
 			params = parse(string(b))
 		}
-	case "OPTIONS":
-		x.W.Head(200, "OK", exchange.Header{{Name: "Allow", Value: "GET,HEAD,POST,OPTIONS"}}, 0)
-		return
 	default:
-		send(x, 405, "Method Not Allowed", "text/plain", "method not allowed\n")
-		return
+		return 405
 	}
-	if ref := x.Req.Header.Get("Referer"); !sameHost(ref, v.ServerName) {
+	ref := x.Req.Header.Get("Referer")
+	if !sameHost(ref, v.ServerName) {
 		if ref == "" {
 			ref = "(null)"
 		}
-		if len(params) > 0 {
-			m.o.Log.Warn("AH10187: ignoring params in balancer-manager cross-site access "+ref+": "+v.ServerName, "client", x.Req.Remote.Addr())
-		}
+		m.o.Log.Warn("AH10187: ignoring params in balancer-manager cross-site access "+ref+": "+v.ServerName, "client", x.Req.Remote.Addr())
 		params = nil
 	}
 	b := find(v.Balancers, params["b"])
 	if b != nil && x.Req.Method == "POST" && b.Nonce != "" && params["nonce"] == b.Nonce {
 		if err := change(b, params); err != nil {
-			m.o.Log.Error("balancer-manager: change refused", "balancer", b.Name, "reason", err)
-			send(x, 400, "Bad Request", "text/plain", err.Error()+"\n")
-			return
+			m.o.Log.Error("AH10164: balancer://"+b.Name+": failed to add worker "+params["b_nwrkr"], "balancer", b.Name, "reason", err, "referer", ref)
+			return 400
 		}
 		m.o.Log.Info("balancer-manager: changed", "balancer", b.Name, "member", params["w"])
 	}
 	if params["xml"] == "1" {
-		send(x, 200, "OK", "text/xml", xmlPage(v))
-		return
+		send(x, 200, "OK", "text/xml", m.xmlPage(v), false)
+		return 0
 	}
-	m.render(x, "main", newPage(m.o, v, b, params))
+	send(x, 200, "OK", "text/html; charset=ISO-8859-1", m.htmlPage(v, b, member(b, params["w"])), true)
+	return 0
 }
 
 // sameHost reports whether the Referer's host is the server's name.
@@ -188,12 +195,14 @@ func change(b *balancer.Balancer, p map[string]string) error {
 	return nil
 }
 
+// formStatus are the bits of a member that the form can change, in its order.
 var formStatus = []struct {
-	letter string
-	bit    balancer.Status
+	letter, name string
+	bit          balancer.Status
 }{
-	{"I", balancer.Ignore}, {"N", balancer.Drain}, {"D", balancer.Disabled}, {"H", balancer.HotStandby},
-	{"R", balancer.HotSpare}, {"S", balancer.Stopped}, {"C", balancer.HealthFailed},
+	{"I", "Ignore Errors", balancer.Ignore}, {"N", "Draining Mode", balancer.Drain}, {"D", "Disabled", balancer.Disabled},
+	{"H", "Hot Standby", balancer.HotStandby}, {"R", "Hot Spare", balancer.HotSpare}, {"C", "HC Fail", balancer.HealthFailed},
+	{"S", "Stopped", balancer.Stopped},
 }
 
 func changeMember(b *balancer.Balancer, m *balancer.Member, p map[string]string) {
@@ -247,36 +256,37 @@ func short(s string) string {
 	return s
 }
 
-// render sends a page.
-func (m *Manager) render(x *exchange.Exchange, name string, data any) {
+// render sends a page of the templates.
+func (m *Manager) render(x *exchange.Exchange, name string, data any) int {
 	var buf bytes.Buffer
 	if err := pages.ExecuteTemplate(&buf, name, data); err != nil {
 		m.o.Log.Error("page failed", "page", name, "reason", err)
-		send(x, 500, "Internal Server Error", "text/plain", "page failed\n")
-		return
+		return 500
 	}
-	send(x, 200, "OK", "text/html; charset=UTF-8", buf.String())
+	send(x, 200, "OK", "text/html; charset=UTF-8", buf.String(), false)
+	return 0
 }
 
-func send(x *exchange.Exchange, status int, reason, kind, body string) {
-	h := exchange.Header{{Name: "Content-Type", Value: kind}, {Name: "Cache-Control", Value: "no-store"}}
-	if status == 405 {
-		h.Add("Allow", "GET,HEAD,POST,OPTIONS")
+// send sends a page; stream leaves its length to the front, as httpd does for what
+// is written in pieces.
+func send(x *exchange.Exchange, status int, reason, kind, body string, stream bool) {
+	length := int64(len(body))
+	if stream {
+		length = -1
 	}
-	if x.W.Head(status, reason, h, int64(len(body))) == nil && x.Req.Method != "HEAD" {
+	if x.W.Head(status, reason, exchange.Header{{Name: "Content-Type", Value: kind}}, length) == nil && x.Req.Method != "HEAD" {
 		io.WriteString(x.W, body)
 	}
 }
 
-// Status answers one request for server-status; "?auto" is for machines.
-func (m *Manager) Status(x *exchange.Exchange, v View) {
+// Status answers one request for server-status; "?auto" is for machines. It
+// returns what Serve returns.
+func (m *Manager) Status(x *exchange.Exchange, v View) int {
 	if x.Req.Method != "GET" && x.Req.Method != "HEAD" {
-		send(x, 405, "Method Not Allowed", "text/plain", "method not allowed\n")
-		return
+		return 405
 	}
 	if x.Req.Query != "auto" {
-		m.render(x, "status", newPage(m.o, v, nil, nil))
-		return
+		return m.render(x, "status", newPage(m.o, v))
 	}
 	var b strings.Builder
 	for i, bal := range v.Balancers {
@@ -291,7 +301,8 @@ func (m *Manager) Status(x *exchange.Exchange, v View) {
 			fmt.Fprintf(&b, "ProxyBalancer[%d]Worker[%d]Rcvd: %dK\n", i, j, s.Received>>10)
 		}
 	}
-	send(x, 200, "OK", "text/plain; charset=ISO-8859-1", b.String())
+	send(x, 200, "OK", "text/plain; charset=ISO-8859-1", b.String(), false)
+	return 0
 }
 
 // methods are the names for the balancer's form.

@@ -45,8 +45,10 @@ func do(b *balancer.Balancer, method, query, referer, form string) *answer {
 	if referer != "" {
 		q.Header.Add("Referer", referer)
 	}
-	New(Options{}).Serve(&exchange.Exchange{Req: q, W: a},
-		View{ServerName: "www.example", Path: "/bm", Balancers: []*balancer.Balancer{b}})
+	if status := New(Options{}).Serve(&exchange.Exchange{Req: q, W: a},
+		View{ServerName: "www.example", Path: "/bm", Balancers: []*balancer.Balancer{b}}); status != 0 {
+		a.status = status
+	}
 	return a
 }
 

@@ -1,13 +1,10 @@
 package manager
 
 import (
-	"encoding/xml"
 	"fmt"
-	"strings"
 	"time"
 
 	"clowder/runtime/balancer"
-	"clowder/runtime/upstream"
 )
 
 // page is what the templates see.
@@ -15,15 +12,6 @@ type page struct {
 	Server, Version, Path string
 	Uptime                time.Duration
 	Balancers             []row
-	Form                  *row               // the balancer whose form is shown
-	Member                *balancer.Snapshot // or the member's
-	Methods               []string
-	Letters               []letter
-}
-
-type letter struct {
-	Letter, Name string
-	On           bool
 }
 
 type row struct {
@@ -40,22 +28,10 @@ func newRow(b *balancer.Balancer, v View) row {
 	return r
 }
 
-func newPage(o Options, v View, b *balancer.Balancer, p map[string]string) page {
-	pg := page{Server: v.ServerName, Version: o.Server, Path: v.Path, Uptime: time.Since(o.Started).Round(time.Second), Methods: methods()}
+func newPage(o Options, v View) page {
+	pg := page{Server: v.ServerName, Version: o.Server, Path: v.Path, Uptime: time.Since(o.Started).Round(time.Second)}
 	for _, x := range v.Balancers {
 		pg.Balancers = append(pg.Balancers, newRow(x, v))
-	}
-	if b == nil {
-		return pg
-	}
-	r := newRow(b, v)
-	pg.Form = &r
-	if m := member(b, p["w"]); m != nil {
-		s := m.Snapshot()
-		pg.Member = &s
-		for _, f := range formStatus {
-			pg.Letters = append(pg.Letters, letter{f.letter, strings.Fields(f.bit.String())[0], s.Status&f.bit != 0})
-		}
 	}
 	return pg
 }
@@ -87,130 +63,4 @@ func size(n uint64) string {
 		}
 		return fmt.Sprintf("%3d%c", n, units[i])
 	}
-}
-
-func esc(s string) string {
-	var b strings.Builder
-	xml.EscapeText(&b, []byte(s))
-	return b.String()
-}
-
-// xmlPage is the answer to ?xml=1, with the oddities of httpd's own: places
-// without a line end, loadfactor twice, only the milliseconds of a timeout. Names
-// are escaped, which httpd does not do.
-func xmlPage(v View) string {
-	var b strings.Builder
-	b.WriteString("<?xml version='1.0' encoding='UTF-8' ?>\n<httpd:manager xmlns:httpd='http://httpd.apache.org'>\n  <httpd:balancers>\n")
-	for _, bal := range v.Balancers {
-		s := bal.Settings()
-		line(&b, 4, "<httpd:balancer>")
-		tag(&b, 6, "name", "balancer://"+bal.Name)
-		if bal.Nonce != "" {
-			tag(&b, 6, "nonce", bal.Nonce)
-		}
-		if s.Sticky != "" {
-			name, _, _ := strings.Cut(s.Sticky, "|")
-			tag(&b, 6, "stickysession", name)
-			tag(&b, 6, "nofailover", onOff(s.NoFailover))
-		}
-		fmt.Fprintf(&b, "      <httpd:timeout>%d</httpd:timeout>", s.Timeout/time.Second)
-		tag(&b, 6, "maxattempts", s.Attempts)
-		tag(&b, 6, "lbmethod", s.Method)
-		if s.Sticky != "" {
-			tag(&b, 6, "scolonpathdelim", onOff(bal.Model.ScolonDelim.V))
-		}
-		line(&b, 6, "<httpd:workers>")
-		for _, m := range bal.Members() {
-			xmlMember(&b, m)
-		}
-		line(&b, 6, "</httpd:workers>")
-		line(&b, 4, "</httpd:balancer>")
-	}
-	b.WriteString("  </httpd:balancers>\n</httpd:manager>")
-	return b.String()
-}
-
-func xmlMember(b *strings.Builder, m *balancer.Member) {
-	w, c := m.Snapshot(), m.Model
-	scheme, host, port := balancer.SplitName(m.Name)
-	limit := func(n int) int {
-		if n == 0 {
-			return upstream.DefaultMax
-		}
-		return n
-	}
-	line(b, 8, "<httpd:worker>")
-	tag(b, 10, "name", m.Name)
-	tag(b, 10, "scheme", scheme)
-	tag(b, 10, "hostname", host)
-	tag(b, 10, "loadfactor", factor(w.Factor))
-	tag(b, 10, "port", port)
-	tag(b, 10, "min", c.Min.V)
-	tag(b, 10, "smax", min(limit(c.SMax.V), limit(c.Max.V)))
-	tag(b, 10, "max", limit(c.Max.V))
-	tag(b, 10, "ttl", int(c.TTL.V/time.Second))
-	if c.Timeout.IsWritten() {
-		tag(b, 10, "timeout", int(c.Timeout.V/time.Second))
-	}
-	if c.Acquire.IsWritten() {
-		tag(b, 10, "acquire", int(c.Acquire.V/time.Millisecond))
-	}
-	if c.RecvBufferSize.IsWritten() {
-		tag(b, 10, "recv_buffer_size", c.RecvBufferSize.V)
-	}
-	if c.IOBufferSize.IsWritten() {
-		tag(b, 10, "io_buffer_size", c.IOBufferSize.V)
-	}
-	if c.KeepAlive.IsWritten() {
-		tag(b, 10, "keepalive", onOff(c.KeepAlive.V))
-	}
-	tag(b, 10, "status", w.Status.String())
-	if !w.ErrorTime.IsZero() {
-		tag(b, 10, "error_time", w.ErrorTime.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
-	}
-	tag(b, 10, "retries", w.Retries)
-	tag(b, 10, "lbstatus", w.Load)
-	tag(b, 10, "loadfactor", factor(w.Factor))
-	tag(b, 10, "transferred", w.Sent)
-	tag(b, 10, "read", w.Received)
-	tag(b, 10, "elected", w.Elected)
-	tag(b, 10, "route", w.Route)
-	tag(b, 10, "redirect", w.Redirect)
-	tag(b, 10, "busy", w.Busy)
-	tag(b, 10, "lbset", w.Set)
-	switch strings.ToLower(c.FlushPackets.V) {
-	case "on":
-		tag(b, 10, "flushpackets", "On")
-	case "auto":
-		tag(b, 10, "flushpackets", "Auto")
-		tag(b, 10, "flushwait", c.FlushWait.V*1000)
-	}
-	if c.DisableReuse.IsWritten() {
-		tag(b, 6, "disablereuse", onOff(c.DisableReuse.V))
-	}
-	if c.ConnTimeout.IsWritten() {
-		tag(b, 10, "connectiontimeout", int(c.ConnTimeout.V%time.Second/time.Millisecond))
-	}
-	if c.Retry.IsWritten() {
-		tag(b, 10, "retry", int(w.Retry/time.Second))
-	}
-	if c.Ping.IsWritten() {
-		fmt.Fprintf(b, "          <httpd:ping>%d</httpd:ping>", c.Ping.V%time.Second/time.Millisecond)
-	}
-	line(b, 8, "</httpd:worker>")
-}
-
-func line(b *strings.Builder, indent int, s string) {
-	fmt.Fprintf(b, "%*s%s\n", indent, "", s)
-}
-
-func tag(b *strings.Builder, indent int, name string, value any) {
-	fmt.Fprintf(b, "%*s<httpd:%s>%s</httpd:%s>\n", indent, "", name, esc(fmt.Sprint(value)), name)
-}
-
-func onOff(b bool) string {
-	if b {
-		return "On"
-	}
-	return "Off"
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strconv"
 	"strings"
 
 	"clowder/runtime/ajp"
@@ -15,7 +14,7 @@ import (
 type ajpTransport struct{}
 
 // roundTrip is ap_proxy_ajp_handler of mod_proxy_ajp.c: connect, CPING if asked
-// for, send, read. A kept connection that fails its CPING is replaced once.
+// for, send, read. A connection that fails its CPING is replaced once.
 func (ajpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Response, *problem) {
 	pool := a.pool(false)
 	opt := ajp.Options{Timeout: a.timeout}
@@ -24,8 +23,9 @@ func (ajpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Respon
 		if opt.PacketSize == 0 {
 			opt.PacketSize = a.c.srv.m.IOBufferSize.V
 		}
+		opt.PacketSize = (opt.PacketSize + 1023) &^ 1023
 	}
-	for fresh := a.fresh; ; fresh = true {
+	for try, fresh := 1, a.fresh; ; try, fresh = try+1, true {
 		pc, err := pool.Get(ctx, fresh)
 		if err != nil {
 			var e *upstream.Error
@@ -42,13 +42,12 @@ func (ajpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Respon
 		conn.SetTimeout(a.timeout)
 		if d := a.ping(); d > 0 {
 			if err := conn.Ping(d); err != nil {
-				reused := pc.Reused()
 				pc.Discard()
-				if reused && !fresh {
+				if try < 2 {
 					continue
 				}
 				a.fail()
-				return nil, &problem{status: 503, err: err}
+				return nil, failure("AH00897", "cping/cpong failed to "+a.address(), "ping", problem{status: 503, err: err})
 			}
 		}
 		return a.ajpExchange(ctx, pc, conn)
@@ -59,6 +58,11 @@ func (a *attempt) ajpExchange(ctx context.Context, pc *upstream.PooledConn, conn
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	req := a.c.ajpRequest(a)
 	resp, err := conn.Do(req)
+	if err == nil {
+		if f, ok := resp.Body.(ajp.Filler); ok {
+			err = f.Fill()
+		}
+	}
 	if err != nil {
 		stop()
 		pc.Discard()
@@ -68,9 +72,6 @@ func (a *attempt) ajpExchange(ctx context.Context, pc *upstream.PooledConn, conn
 		a.member.Count(max(req.Length, 0), 0)
 	}
 	resp.Body = &ajpBody{ReadCloser: resp.Body, pc: pc, conn: conn, stop: stop}
-	if n, err := strconv.ParseUint(resp.Header.Get("Content-Length"), 10, 62); err == nil && resp.Length < 0 {
-		resp.Length = int64(n)
-	}
 	return resp, nil
 }
 
@@ -107,20 +108,25 @@ func (a *attempt) ajpProblem(err error) *problem {
 	if !errors.As(err, &e) {
 		return &problem{status: 503, err: err}
 	}
+	p := failure("AH00893", "dialog failed with "+a.address(), string(e.Phase), problem{status: 500, err: e})
+	switch {
+	case e.Phase == ajp.PhaseClient:
+		p.id, p.what = "AH02822", "dialog failed with client "+a.c.x.Req.Remote.String()
+	case !e.GotPacket:
+		p.id, p.what = "AH00878", "read response failed from "+a.address()
+	}
 	switch {
 	case e.TooLarge, e.Phase == ajp.PhaseClient:
-		return &problem{status: 400, err: e}
+		p.status = 400
 	case e.Timeout && a.ping() > 0:
-		return &problem{status: 504, err: e}
-	}
-	if a.safe() && e.BytesSent == 0 {
+		p.status = 504
+	case a.safe() && e.BytesSent == 0:
 		a.fail()
-		return &problem{status: 503, err: e}
-	}
-	if !e.GotHead {
+		p.status = 503
+	case !e.GotHead:
 		a.fail()
 	}
-	return &problem{status: 500, err: e}
+	return p
 }
 
 // safe reports whether a request may be repeated after it was sent.
@@ -130,6 +136,16 @@ func (a *attempt) safe() bool {
 		return !strings.Contains(a.target, "?")
 	}
 	return false
+}
+
+// joinLines joins lines of equal names at the first one's place, as httpd keeps what
+// it has read.
+func joinLines(in exchange.Header) exchange.Header {
+	out := make(exchange.Header, 0, len(in))
+	for _, f := range in {
+		appendValue(&out, f.Name, f.Value)
+	}
+	return out
 }
 
 // ajpRequest makes the FORWARD_REQUEST (ajp_marshal_into_msgb of ajp_header.c).
@@ -152,20 +168,14 @@ func (c *call) ajpRequest(a *attempt) *ajp.Request {
 	}
 	// httpd's AJP handler sends the client's lines as they came, those of the
 	// connection included, and adds none of its own.
-	h := make(exchange.Header, 0, len(q.Header))
-	for _, f := range q.Header {
-		if !strings.EqualFold(f.Name, "Expect") {
-			h = append(h, f)
-		}
-	}
 	if q.Body != nil {
 		r.Length = q.Length
 	}
-	r.Header = h
+	r.Header = joinLines(q.Header)
 	c.ajpTLS(r)
-	for k, v := range c.x.Env {
-		if name, ok := strings.CutPrefix(k, "AJP_"); ok && name != "" {
-			r.Attributes = append(r.Attributes, ajp.Attribute{Name: name, Value: v})
+	for _, name := range c.x.AJPNames() {
+		if v, ok := c.x.Env[name]; ok {
+			r.Attributes = append(r.Attributes, ajp.Attribute{Name: strings.TrimPrefix(name, exchange.AJPPrefix), Value: v})
 		}
 	}
 	return r

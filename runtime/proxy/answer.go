@@ -18,21 +18,27 @@ func (c *call) relay(a *attempt, resp *exchange.Response) *problem {
 	if resp.Conn != nil {
 		return c.tunnel(a, resp)
 	}
-	h := answerHeader(resp.Header)
+	h := answerHeader(resp.Header, c.p.o.Server, a.scheme == "ajp")
 	if c.overrides(resp.Status) {
+		realm := ""
 		if resp.Status == 401 {
-			if v, ok := resp.Header.Lookup("WWW-Authenticate"); ok {
-				c.challenge = v
-			}
+			realm, _ = resp.Header.Lookup("WWW-Authenticate")
 		}
-		return &problem{status: resp.Status, phrase: phraseUnless(resp.Status, resp.Reason)}
+		if a.scheme == "ajp" { // the dialogue is read to its end, within bounds
+			io.CopyN(io.Discard, resp.Body, 64<<10)
+		}
+		phrase := resp.Reason // the status line stays as it came
+		if phrase == "" {
+			phrase = "Unknown Reason"
+		}
+		return &problem{status: resp.Status, phrase: phrase, realm: realm}
 	}
-	if c.srv.via == "on" || c.srv.via == "full" {
+	if a.scheme != "ajp" && (c.srv.via == "on" || c.srv.via == "full") {
 		h.Add("Via", c.via())
 	}
 	c.mapBack(h)
 	c.status = resp.Status
-	c.finishHeader(&h, false)
+	h = c.finished(h, false, false)
 	if err := c.head(resp.Status, resp.Reason, h, resp.Length); err != nil {
 		return nil
 	}
@@ -54,7 +60,11 @@ func (c *call) relay(a *attempt, resp *exchange.Response) *problem {
 		a.member.Count(0, n)
 	}
 	if err != nil {
-		c.p.log.Error("answer was cut", "backend", a.scheme+"://"+a.authority, "path", c.path, "phase", "body", "reason", err)
+		id := "AH01110: error reading the answer of "
+		if a.scheme == "ajp" {
+			id = "AH00893: dialog failed with "
+		}
+		c.p.log.Error(id+a.address(), "backend", a.scheme+"://"+a.address(), "path", c.path, "phase", "body", "client", c.x.Req.Remote, "reason", err)
 		c.x.W.Abort()
 	}
 	return nil
@@ -71,14 +81,6 @@ func (f flusher) Write(b []byte) (int, error) {
 		err = f.w.Flush()
 	}
 	return n, err
-}
-
-// phraseUnless keeps the usual phrase where there is one.
-func phraseUnless(status int, reason string) string {
-	if statusText(status) != "" {
-		return ""
-	}
-	return reason
 }
 
 // overrides reports whether ProxyErrorOverride replaces the answer.
@@ -99,36 +101,109 @@ func (c *call) overrides(status int) bool {
 }
 
 // answerHeader drops what belongs to the backend connection, joins Vary and
-// moves Set-Cookie to the end, as httpd's header tables do.
-func answerHeader(in exchange.Header) exchange.Header {
-	named := connectionNames(in)
-	out := make(exchange.Header, 0, len(in)+3)
-	var cookies exchange.Header
-	vary := -1
+// moves Set-Cookie to the end, as httpd's header tables do. Date, if the backend
+// sent one, and Server come first; server is ours. An AJP backend knows nothing
+// of connections: of its fields httpd drops only those about the body's length.
+func answerHeader(in exchange.Header, server string, ajp bool) exchange.Header {
+	var named []string
+	if !ajp {
+		named = connectionNames(in)
+	}
+	out := make(exchange.Header, 2, len(in)+4)
+	out[1] = exchange.Field{Name: "Server", Value: server}
+	cookies, warnings, vary := 0, 0, -1
 	for _, f := range in {
-		if hopByHop(f.Name, named) {
+		if !ajp && hopByHop(f.Name, named) {
 			continue
 		}
 		switch strings.ToLower(f.Name) {
 		case "proxy-authenticate", "te":
+			if ajp {
+				break
+			}
 			continue
+		case "content-length", "transfer-encoding":
+			if ajp {
+				continue
+			}
 		case "set-cookie":
-			cookies = append(cookies, f)
+			if ajp {
+				break
+			}
+			cookies++
+			continue
+		case "warning":
+			if ajp {
+				break
+			}
+			warnings++
+			continue
+		case "server":
+			if f.Value != "" {
+				out[1] = f
+			}
 			continue
 		case "vary":
 			if vary >= 0 {
-				out[vary].Value += ", " + f.Value
+				out[vary].Value += "," + f.Value
 				continue
 			}
 			vary = len(out)
-		case "date", "expires", "last-modified":
-			if t, err := http.ParseTime(f.Value); err == nil {
-				f.Value = t.UTC().Format(http.TimeFormat)
-			}
+		case "date":
+			f.Value = standardDate(f.Value)
+			out[0] = f
+			continue
+		case "expires", "last-modified":
+			f.Value = standardDate(f.Value)
 		}
 		out = append(out, f)
 	}
-	return append(out, cookies...)
+	if cookies > 0 || warnings > 0 {
+		out = appendLast(out, in, out[0].Value)
+	}
+	if out[0].Name == "" {
+		out = out[1:]
+	}
+	return out
+}
+
+// appendLast appends the Warning fields that belong to the answer's date
+// (ap_proxy_date_canon and proxy_util.c), then the cookies.
+func appendLast(out, in exchange.Header, date string) exchange.Header {
+	for _, f := range in {
+		if strings.EqualFold(f.Name, "Warning") && warningCounts(f.Value, date) {
+			out = append(out, f)
+		}
+	}
+	for _, f := range in {
+		if strings.EqualFold(f.Name, "Set-Cookie") {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// warningCounts reports whether a warning has no date of its own, or the answer's.
+func warningCounts(v, date string) bool {
+	v = strings.TrimSpace(v)
+	if date == "" || !strings.HasSuffix(v, `"`) {
+		return true
+	}
+	v = v[:len(v)-1]
+	t, err := http.ParseTime(v[strings.LastIndexByte(v, '"')+1:])
+	if err != nil {
+		return true
+	}
+	d, err := http.ParseTime(date)
+	return err != nil || t.Equal(d)
+}
+
+// standardDate writes a date of one of the old forms in the new one.
+func standardDate(v string) string {
+	if t, err := http.ParseTime(v); err == nil {
+		return t.UTC().Format(http.TimeFormat)
+	}
+	return v
 }
 
 // connectionNames are the fields that Connection names, in lower case.
@@ -160,7 +235,11 @@ func hopByHop(name string, named []string) bool {
 
 func (c *call) via() string {
 	s := strconv.Itoa(max(c.x.Req.Major, 1)) + "." + strconv.Itoa(c.x.Req.Minor) + " " + c.srv.name
-	if port := c.serverPort(); port != 80 {
+	_, port := hostPort(c.x.Req.Host, 80)
+	if c.srv.canonical {
+		port = c.serverPort()
+	}
+	if port > 0 && port != 80 {
 		s += ":" + strconv.Itoa(port)
 	}
 	if c.srv.via == "full" {
@@ -173,10 +252,10 @@ func (c *call) via() string {
 // or nothing moves for the longer of the timeouts.
 func (c *call) tunnel(a *attempt, resp *exchange.Response) *problem {
 	defer resp.Conn.Close()
-	h := answerHeader(resp.Header)
+	h := withoutServer(answerHeader(resp.Header, "", false))
 	if u, ok := resp.Header.Lookup("Upgrade"); ok {
-		h.Add("Upgrade", u)
 		h.Add("Connection", "Upgrade")
+		h.Add("Upgrade", u)
 	}
 	if err := c.x.W.Interim(101, resp.Reason, h); err != nil {
 		return nil
@@ -205,6 +284,17 @@ func (c *call) tunnel(a *attempt, resp *exchange.Response) *problem {
 	resp.Conn.Close()
 	<-done
 	return nil
+}
+
+// withoutServer leaves out the Server field of ours, which interim answers lack.
+func withoutServer(h exchange.Header) exchange.Header {
+	out := h[:0]
+	for _, f := range h {
+		if f.Name != "Server" || f.Value != "" {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 type deadliner interface{ SetReadDeadline(time.Time) error }

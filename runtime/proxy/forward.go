@@ -3,8 +3,8 @@ package proxy
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -25,18 +25,21 @@ type requestBody struct {
 	none     bool      // no body and no Content-Length
 	held     bool      // the client waits for 100 Continue
 	consumed bool      // rest was touched: it cannot be sent again
+	file     *os.File  // all of the body, after spool
 }
 
-// read takes the first bytes of the body.
-func (b *requestBody) read(q *exchange.Request, hold bool) error {
+// read takes the first bytes of the body. hold leaves all of it to the transport,
+// and so does lazy for a chunked one: AJP backends ask for it.
+func (b *requestBody) read(q *exchange.Request, hold, lazy bool) error {
+	b.held = hold
 	if q.Body == nil {
 		_, has := q.Header.Lookup("Content-Length")
 		b.none = !has
 		return nil
 	}
 	b.length = q.Length
-	if hold {
-		b.held, b.rest = true, q.Body
+	if hold || lazy && q.Length < 0 {
+		b.held, b.rest = hold, q.Body
 		return nil
 	}
 	buf := make([]byte, keepBody+1)
@@ -60,16 +63,29 @@ func (b *requestBody) read(q *exchange.Request, hold bool) error {
 // reader returns the body for one attempt.
 func (b *requestBody) reader() io.Reader {
 	switch {
+	case b.file != nil:
+		return io.NewSectionReader(b.file, 0, b.length)
 	case b.rest == nil && b.length == 0:
 		return nil
 	case b.rest == nil:
 		return bytes.NewReader(b.first)
+	}
+	if len(b.first) == 0 {
+		return touch{b}
 	}
 	return io.MultiReader(bytes.NewReader(b.first), touch{b})
 }
 
 // touch notes that the rest of the body is being read.
 type touch struct{ b *requestBody }
+
+// ChunkLeft implements exchange.ChunkReader.
+func (t touch) ChunkLeft() int64 {
+	if r, ok := t.b.rest.(exchange.ChunkReader); ok {
+		return r.ChunkLeft()
+	}
+	return 0
+}
 
 func (t touch) Read(p []byte) (int, error) {
 	t.b.consumed = true
@@ -79,17 +95,23 @@ func (t touch) Read(p []byte) (int, error) {
 // forward sends the request to a backend (proxy_handler of mod_proxy.c).
 func (c *call) forward() *problem {
 	q := c.x.Req
-	if prob := c.maxForwards(); prob != nil {
+	if done, prob := c.maxForwards(); done || prob != nil {
 		return prob
 	}
 	scheme, authority, rest, ok := splitTarget(c.url)
 	if !ok {
-		return &problem{status: 500, err: errors.New("AH01144: no protocol handler for " + visible(c.url))}
+		return c.noHandler("")
+	}
+	if c.p.lacks != nil && c.p.lacks[scheme] {
+		return c.noHandler(scheme)
 	}
 	if !safeRaw(q.Query) || c.literal && !safeRaw(rest) {
 		return &problem{status: 403}
 	}
 	target := rest
+	if c.literal && (target == "" || target[0] != '/') {
+		target = "/" + target
+	}
 	if !c.literal {
 		if !c.early {
 			target = canonPath(rest)
@@ -101,9 +123,20 @@ func (c *call) forward() *problem {
 			target += "?" + q.Query
 		}
 	}
-	hold := c.conf.continue100 && q.Body != nil && strings.EqualFold(q.Header.Get("Expect"), "100-continue")
-	if err := c.body.read(q, hold); err != nil {
+	lazy := q.Body != nil && c.toAJP(scheme, authority)
+	hold := c.conf.continue100 && strings.EqualFold(q.Header.Get("Expect"), "100-continue") && !c.toAJP(scheme, authority)
+	if err := c.body.read(q, hold, lazy); err != nil {
+		if lazy {
+			return failure("AH02822", "dialog with client "+q.Remote.String()+" failed", "client", problem{status: 400, err: err})
+		}
 		return &problem{status: 400, err: err}
+	}
+	if _, ok := c.x.Env["proxy-sendcl"]; ok && !lazy {
+		done, err := c.body.spool()
+		if err != nil {
+			return &problem{status: 400, err: err}
+		}
+		defer done()
 	}
 	ctx, cancel := context.WithCancel(c.p.ctx)
 	defer cancel()
@@ -121,13 +154,15 @@ func (c *call) forward() *problem {
 		return &problem{status: 500, phrase: proxyErr, reason: "DNS lookup failure for: " + authority}
 	}
 	if _, port := hostPort(authority, 80); port < 0 {
-		return &problem{status: 400}
+		return failure("AH01083", "error parsing URL "+visible(c.url)+": invalid host or port", "map", problem{status: 400})
 	}
 	a := &attempt{c: c, target: target, member: c.srv.workerFor(c.url, c.socket()), timeout: c.srv.timeout}
 	a.scheme, a.authority = scheme, authority
 	if a.member == nil {
 		a.fresh = true
 	} else {
+		a.loose = addressGroup(a.member.Name)
+		a.fresh = a.loose
 		a.member.Acquire()
 		defer a.member.Release()
 		if t := a.member.Model.Timeout; given(t) {
@@ -139,15 +174,29 @@ func (c *call) forward() *problem {
 	}
 	resp, prob := a.run(ctx)
 	if prob != nil {
+		c.logAttempt(a, prob, 1, false)
 		return prob
 	}
 	return c.relay(a, resp)
 }
 
+// toAJP reports whether the URL leads to an AJP backend. The members of a balancer
+// speak one protocol: the first one tells.
+func (c *call) toAJP(scheme, authority string) bool {
+	if scheme == "balancer" {
+		if b := c.srv.balancers[authority]; b != nil {
+			if m := b.Members(); len(m) > 0 {
+				scheme, _, _, _ = splitTarget(m[0].URL)
+			}
+		}
+	}
+	return scheme == "ajp"
+}
+
 // balance is the failover loop.
 func (c *call) balance(ctx context.Context, b *balancer.Balancer, target, sticky string) *problem {
 	if b == nil {
-		return &problem{status: 500, err: errors.New("AH01144: no balancer for " + visible(c.url))}
+		return c.noHandler("balancer")
 	}
 	req := balancer.StickyRequest{URL: sticky, Header: c.x.Req.Header}
 	for n, most := 0, b.Attempts(); ; n++ {
@@ -156,14 +205,14 @@ func (c *call) balance(ctx context.Context, b *balancer.Balancer, target, sticky
 			return &problem{status: 503, err: err}
 		}
 		c.balancerEnv(b, m, ch)
-		prob := c.once(ctx, b, m, target)
+		prob, a := c.once(ctx, b, m, target)
 		if prob == nil {
 			return nil
 		}
 		again := prob.status == 503 && !m.Usable() && n < most && !c.body.consumed && !c.x.W.Started()
-		c.p.log.Error("attempt failed", "balancer", b.Name, "member", m.Name, "attempt", n+1,
-			"reason", prob.Error(), "failover", again)
-		prob.err = nil
+		if a != nil && !prob.logged {
+			c.logAttempt(a, prob, n+1, again)
+		}
 		c.failOnStatus(b, m, prob.status)
 		if !again {
 			return prob
@@ -172,11 +221,11 @@ func (c *call) balance(ctx context.Context, b *balancer.Balancer, target, sticky
 }
 
 // once is one attempt at a member, answer included.
-func (c *call) once(ctx context.Context, b *balancer.Balancer, m *balancer.Member, target string) *problem {
+func (c *call) once(ctx context.Context, b *balancer.Balancer, m *balancer.Member, target string) (*problem, *attempt) {
 	defer m.Release()
 	scheme, authority, base, ok := splitTarget(m.URL)
 	if !ok {
-		return &problem{status: 500, err: errors.New("AH01144: member without a scheme")}
+		return c.noHandler(""), nil
 	}
 	a := &attempt{c: c, b: b, member: m, scheme: scheme, authority: authority, target: base + target, timeout: c.srv.timeout}
 	if given(m.Model.Timeout) {
@@ -184,10 +233,14 @@ func (c *call) once(ctx context.Context, b *balancer.Balancer, m *balancer.Membe
 	}
 	resp, prob := a.run(ctx)
 	if prob != nil {
-		return prob
+		return prob, a
 	}
 	c.failOnStatus(b, m, resp.Status) // before the answer: the next request is elsewhere
-	return c.relay(a, resp)
+	prob = c.relay(a, resp)
+	if prob != nil {
+		prob.logged = true // the backend's own answer is replaced: nothing failed
+	}
+	return prob, a
 }
 
 // failOnStatus puts the member into error for a status in failonstatus.
@@ -199,7 +252,7 @@ func (c *call) failOnStatus(b *balancer.Balancer, m *balancer.Member, status int
 	for f := range strings.FieldsFuncSeq(list, func(r rune) bool { return r == ',' || r == ' ' }) {
 		if n, err := strconv.Atoi(f); err == nil && n == status {
 			m.Fail()
-			c.p.log.Error("AH01174: forcing member into error state by failonstatus", "balancer", b.Name, "member", m.Name, "status", status)
+			c.p.log.Error("AH01174: forcing "+m.Name+" into error state because of its status in failonstatus", "balancer", b.Name, "member", m.Name, "status", status)
 			return
 		}
 	}
@@ -220,28 +273,32 @@ func (c *call) balancerEnv(b *balancer.Balancer, m *balancer.Member, ch balancer
 	}
 }
 
-// maxForwards checks and counts down Max-Forwards.
-func (c *call) maxForwards() *problem {
+// maxForwards checks and counts down Max-Forwards. done says that the request was
+// answered.
+func (c *call) maxForwards() (done bool, p *problem) {
 	q := c.x.Req
 	v, has := q.Header.Lookup("Max-Forwards")
 	n := c.srv.maxFwd
 	if has {
 		i, err := strconv.Atoi(strings.TrimSpace(v))
 		if err != nil || i < 0 {
-			return &problem{status: 400, phrase: proxyErr, reason: "Max-Forwards request header could not be parsed"}
+			return false, &problem{status: 400, phrase: proxyErr, reason: "Max-Forwards request header could not be parsed", id: "AH10188", what: "Max-Forwards value " + strconv.Quote(v) + " could not be parsed", warn: true}
 		}
 		if i == 0 {
-			if q.Method == "TRACE" || q.Method == "OPTIONS" {
-				return c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: "GET,HEAD,POST,OPTIONS"}}, "")
+			if q.Method == "TRACE" {
+				return true, c.traceBack()
 			}
-			return &problem{status: 400, phrase: proxyErr, reason: "Max-Forwards has reached zero - proxy loop?"}
+			if q.Method == "OPTIONS" {
+				return true, c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: c.allow()}}, "")
+			}
+			return false, &problem{status: 400, phrase: proxyErr, reason: "Max-Forwards has reached zero - proxy loop?"}
 		}
 		n = i - 1
 	}
 	if n >= 0 {
 		q.Header.Set("Max-Forwards", strconv.Itoa(n))
 	}
-	return nil
+	return false, nil
 }
 
 // attempt is one try to get an answer from one backend.
@@ -254,12 +311,18 @@ type attempt struct {
 	target    string // encoded path and query
 	timeout   time.Duration
 	fresh     bool // without reuse of connections
+	loose     bool // the address comes out of the request: no pool holds it
 }
 
 func (a *attempt) run(ctx context.Context) (*exchange.Response, *problem) {
 	t := transportOf(a.scheme)
-	if t == nil {
-		return nil, &problem{status: 500, err: errors.New("AH01144: no protocol handler was valid for scheme " + a.scheme)}
+	if t == nil || a.c.p.lacks != nil && a.c.p.lacks[a.scheme] {
+		return nil, a.c.noHandler(a.scheme)
+	}
+	if len(a.c.srv.forward.blocks) > 0 {
+		if p := a.checkBlock(); p != nil {
+			return nil, p
+		}
 	}
 	return t.roundTrip(ctx, a)
 }

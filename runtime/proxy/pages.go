@@ -21,7 +21,14 @@ type problem struct {
 	note   string // HTML behind the text of a 400 or 403, as httpd's error-notes
 	err    error  // for the log
 
-	location string // of a redirect
+	realm    string // WWW-Authenticate of a 401, "" for AuthName's
+	location string // of a redirection
+	allow    string // of a 405
+
+	id, what string // httpd's number for the event and what it says, for the log
+	phase    string // of an attempt
+	warn     bool   // logged as a warning
+	logged   bool
 	again    string // no answer: the request starts again at this URL
 }
 
@@ -64,7 +71,7 @@ var pageText = map[int]string{
 }
 
 // page returns the generated page, byte for byte as httpd's ap_send_error_response.
-func (p *problem) page(method, expect, admin, location string) string {
+func (p *problem) page(method, expect, admin string, extra int) string {
 	text := pageText[p.status]
 	reason := ""
 	if p.reason != "" {
@@ -72,7 +79,7 @@ func (p *problem) page(method, expect, admin, location string) string {
 	}
 	switch p.status {
 	case 301, 302, 307, 308:
-		text = `<p>The document has moved <a href="` + html.EscapeString(location) + `">here</a>.</p>`
+		text = `<p>The document has moved <a href="` + html.EscapeString(p.location) + `">here</a>.</p>`
 	case 400, 502:
 		if reason != "" {
 			text = strings.TrimSuffix(text, "</p>") + reason + "</p>"
@@ -103,13 +110,18 @@ func (p *problem) page(method, expect, admin, location string) string {
 	if text == "" {
 		text = "<p>" + html.EscapeString(p.title()) + "</p>"
 	}
+	if extra != 0 {
+		text += "\n<p>Additionally, a " + strconv.Itoa(extra) + " " + html.EscapeString(statusText(extra)) +
+			"\nerror was encountered while trying to use an ErrorDocument to handle the request.</p>"
+	}
+	title := html.EscapeString(p.title()) // may be a backend's reason
 	return "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\" \"http://www.w3.org/TR/html4/strict.dtd\">\n<html><head>\n<title>" +
-		strconv.Itoa(p.status) + " " + p.title() + "</title>\n</head><body>\n<h1>" + p.title() + "</h1>\n" + text + "\n</body></html>\n"
+		strconv.Itoa(p.status) + " " + title + "</title>\n</head><body>\n<h1>" + title + "</h1>\n" + text + "\n</body></html>\n"
 }
 
 // ErrorPage returns the page for an answer that the front makes itself, before a
 // virtual host is known.
 func ErrorPage(status int) (contentType string, body []byte) {
 	p := &problem{status: status}
-	return pageType, []byte(p.page("", "", "", ""))
+	return pageType, []byte(p.page("", "", "", 0))
 }

@@ -26,6 +26,7 @@ import (
 	"clowder/runtime/health"
 	"clowder/runtime/manager"
 	"clowder/runtime/tlsconf"
+	"clowder/runtime/upstream"
 )
 
 // Options are what is not part of the configuration. The zero value is ready for use.
@@ -38,6 +39,9 @@ type Options struct {
 	// NoFiles answers 404 for what would come from DocumentRoot: for setups whose
 	// access rules for files are not known here.
 	NoFiles bool
+	// MemberMax are the connections to a member without max=; 0 is
+	// upstream.DefaultMax. In httpd it is the number of threads of one process.
+	MemberMax int
 	// Hold leaves the health checks to a call of Go, once.
 	Hold bool
 	// AccessLog opens what a CustomLog names; nil writes no access logs. The
@@ -58,6 +62,7 @@ type Proxy struct {
 	front   *model.FrontEnd
 	o       Options
 	log     *slog.Logger
+	lacks   map[string]bool // schemes without their module; nil for none
 	main    *server
 	vhosts  []*server
 	tls     *tlsconf.Front // nil without TLS and HTTP/2
@@ -77,13 +82,15 @@ func New(f *model.FrontEnd, o Options) (*Proxy, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.Server = cmp.Or(o.Server, "clowder")
+	o.MemberMax = cmp.Or(o.MemberMax, upstream.DefaultMax)
 	p := &Proxy{front: f, o: o, log: o.Log, started: time.Now()}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.manager = manager.New(manager.Options{Log: o.Log, Server: o.Server, Started: p.started})
+	p.manager = manager.New(manager.Options{Log: o.Log, Server: o.Server, Started: p.started, MemberMax: o.MemberMax})
 	main := f.Main
 	if main == nil {
 		main = &model.Server{}
 	}
+	p.lacks = p.lacking()
 	var err error
 	if p.main, err = p.newServer(main, main); err != nil {
 		return nil, err

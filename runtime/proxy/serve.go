@@ -28,6 +28,7 @@ type call struct {
 	early   bool   // the URL's rest is already encoded
 	viaRule *rule
 
+	forwarding    bool   // for a forward proxy: nothing is told about the client
 	filename      string // what the URL was mapped to, before it is cut; "" is below DocumentRoot
 	base          string // the directory of the Alias that mapped it
 	info          string // path info
@@ -52,6 +53,8 @@ type call struct {
 	status int
 	bytes  int64
 	sent   exchange.Header // of the answer, for the log
+
+	first *problem // what an ErrorDocument is being sent for, else nil
 	login
 }
 
@@ -83,9 +86,19 @@ func (c *call) run() *problem {
 	if !knownExpect(q.Header) {
 		return &problem{status: 417}
 	}
-	if q.Path == "" || q.Path[0] != '/' {
+	return c.route()
+}
+
+// route finds who answers the request's path, and has it answered.
+func (c *call) route() *problem {
+	q := c.x.Req
+	done, prob := c.forwardTarget()
+	if prob != nil {
+		return prob
+	}
+	if !done && (q.Path == "" || q.Path[0] != '/') {
 		if q.Target == "*" && q.Method == "OPTIONS" {
-			return c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: "GET,HEAD,POST,OPTIONS"}}, "")
+			return c.answer(200, "OK", nil, "")
 		}
 		return &problem{status: 400}
 	}
@@ -108,23 +121,28 @@ func (c *call) run() *problem {
 // (ap_process_request_internal).
 func (c *call) prepare() *problem {
 	q := c.x.Req
-	c.path = ""
+	if !c.forwarding {
+		c.path = ""
+	}
 	if !c.sub {
 		if c.srv.hasEarly {
 			c.headersEarly()
 		}
 		c.setEnv(c.srv.base.env)
 	}
-	if prob := c.readPath(); prob != nil {
-		return prob
-	}
-	c.conf = c.srv.locate(c.path, "")
 	path := c.path
-	c.translating = true
-	if prob := c.translate(); prob != nil {
-		return prob
+	if !c.forwarding {
+		if prob := c.readPath(); prob != nil {
+			return prob
+		}
+		c.conf = c.srv.locate(c.path, "")
+		path = c.path
+		c.translating = true
+		if prob := c.translate(); prob != nil {
+			return prob
+		}
+		c.translating = false
 	}
-	c.translating = false
 	if c.url != "" || c.path != path {
 		c.conf = c.srv.locate(c.path, c.url)
 	}
@@ -143,7 +161,7 @@ func (c *call) prepare() *problem {
 		}
 	}
 	if q.Method == "TRACE" && !c.srv.trace {
-		return &problem{status: 405}
+		return failure("AH01139", "TRACE forbidden by server configuration", "", problem{status: 405})
 	}
 	local := c.url == "" && c.conf.handler == ""
 	if c.conf.rewrite != nil {
@@ -214,14 +232,14 @@ func (c *call) handle() *problem {
 	switch {
 	case c.url != "":
 		return c.forward()
-	case handler == "balancer-manager" && !slices.Contains([]string{"GET", "HEAD", "POST", "OPTIONS"}, q.Method):
-		return &problem{status: 405}
+	case q.Method == "TRACE":
+		return c.traceBack()
+	case handler == "balancer-manager" && q.Method == "OPTIONS":
+		return c.answer(200, "OK", exchange.Header{{Name: "Allow", Value: c.allow("GET", "HEAD", "OPTIONS", "POST")}}, "")
 	case handler == "balancer-manager":
-		c.p.manager.Serve(c.watch(), c.view())
-		return nil
+		return c.handled(c.p.manager.Serve(c.watch(), c.view()), "GET", "HEAD", "OPTIONS", "POST")
 	case handler == "server-status":
-		c.p.manager.Status(c.watch(), c.view())
-		return nil
+		return c.handled(c.p.manager.Status(c.watch(), c.view()), "GET", "HEAD", "OPTIONS", "POST")
 	case strings.HasPrefix(handler, "proxy:"):
 		// As httpd has it, the name of the file is added, not the URL's path.
 		name, _ := c.mapFile()
@@ -433,46 +451,27 @@ func (c *call) selfURL() string {
 
 // view is what the manager's pages show of this server.
 func (c *call) view() manager.View {
-	return manager.View{ServerName: c.serverName(), Path: c.path, Balancers: c.srv.order, Paths: c.srv.paths}
+	v := c.srv.view
+	v.ServerName, v.Path, v.Balancers, v.Paths = c.serverName(), c.path, c.srv.order, c.srv.paths
+	v.Action = c.selfURL() + canonPath(c.path)
+	return v
 }
 
-// problem sends an answer of our own: ErrorDocument text or the generated page.
-func (c *call) problem(p *problem) {
-	if p.err != nil {
-		c.p.log.Error("request failed", "server", c.srv.name, "method", c.x.Req.Method, "path", c.path,
-			"status", p.status, "reason", p.Error())
+// handled makes a problem of what a handler could not answer itself; methods are
+// those that it knows.
+func (c *call) handled(status int, methods ...string) *problem {
+	if status == 0 {
+		return nil
 	}
-	if c.x.W.Started() {
-		c.x.W.Abort()
-		return
+	return &problem{status: status, allow: c.allow(methods...)}
+}
+
+// allow is the value of Allow: the methods, and TRACE unless that is off.
+func (c *call) allow(methods ...string) string {
+	if c.srv.trace {
+		methods = append(methods, "TRACE")
 	}
-	var h exchange.Header
-	location := p.location
-	if location != "" {
-		h.Add("Location", location)
-	}
-	if p.status == 401 && c.challenge != "" {
-		h.Add("WWW-Authenticate", c.challenge)
-	}
-	if doc, ok := c.conf.errorDocs[p.status]; ok {
-		switch {
-		case p.status == 401 && strings.Contains(doc, "://"): // httpd ignores it: the challenge would be lost
-		case strings.HasPrefix(doc, "http://"), strings.HasPrefix(doc, "https://"):
-			h.Add("Location", doc)
-			p, location = &problem{status: 302}, doc
-		case strings.HasPrefix(doc, "/"):
-			if text, kind, ok := c.localFile(doc); ok {
-				c.send(p.status, p.title(), append(h, exchange.Field{Name: "Content-Type", Value: kind}), text)
-				return
-			}
-		case !strings.EqualFold(doc, "default"):
-			h.Add("Content-Type", pageType)
-			c.send(p.status, p.title(), h, strings.TrimPrefix(doc, `"`))
-			return
-		}
-	}
-	h.Add("Content-Type", pageType)
-	c.send(p.status, p.title(), h, p.page(c.x.Req.Method, c.x.Req.Header.Get("Expect"), c.srv.admin, location))
+	return strings.Join(methods, ",")
 }
 
 // answer sends a small answer of our own and returns nil.
@@ -484,16 +483,24 @@ func (c *call) answer(status int, reason string, h exchange.Header, body string)
 // send finishes and sends an answer with a known body.
 func (c *call) send(status int, reason string, h exchange.Header, body string) {
 	c.status = status
-	c.finishHeader(&h, status >= 300)
-	if c.head(status, reason, h, int64(len(body))) != nil || c.x.Req.Method == "HEAD" {
+	h = c.finished(ownOrder(h), status >= 300, true)
+	length := int64(len(body))
+	if c.x.Req.Method == "HEAD" && status >= 300 {
+		length = -1 // httpd counts nothing where it makes a page that it does not send
+	}
+	if c.head(status, reason, h, length) != nil || c.x.Req.Method == "HEAD" {
 		return
 	}
 	n, _ := c.x.W.Write([]byte(body))
 	c.bytes += int64(n)
 }
 
-// head sends the answer's head and remembers it for the log.
+// head sends the answer's head and remembers it for the log. An ErrorDocument's
+// answer has the status of the problem that it tells about.
 func (c *call) head(status int, reason string, h exchange.Header, length int64) error {
+	if c.first != nil && status == 200 {
+		status, reason = c.first.status, c.first.title()
+	}
 	c.status, c.sent = status, h
 	err := c.x.W.Head(status, reason, h, length)
 	if err != nil && !c.x.W.Started() {
@@ -516,8 +523,7 @@ type watched struct {
 
 func (w *watched) Head(status int, reason string, h exchange.Header, length int64) error {
 	w.c.status = status
-	w.c.finishHeader(&h, false)
-	return w.c.head(status, reason, h, length)
+	return w.c.head(status, reason, w.c.finished(ownOrder(h), status >= 300, true), length)
 }
 
 func (w *watched) Write(b []byte) (int, error) {

@@ -10,6 +10,7 @@ import (
 	"clowder/parse/model"
 	"clowder/runtime/balancer"
 	"clowder/runtime/exchange"
+	"clowder/runtime/manager"
 	"clowder/runtime/tlsconf"
 )
 
@@ -38,6 +39,8 @@ type server struct {
 	trace     bool
 	maxFwd    int
 	logs      []*accessLog
+	view      manager.View
+	forward   remote
 	remote    *remoteIP    // nil without RemoteIPHeader
 	rewrite   *rewriteConf // nil without rules of its own
 	redirects []*redirect
@@ -111,11 +114,34 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 	if err := p.addWorkers(s, main, v); err != nil {
 		return nil, err
 	}
+	s.forward = newRemote(both)
+	s.view = manager.View{
+		Inherit: pick(main.BalancerInherit, v.BalancerInherit).Or(true), PassInh: pick(main.PassInherit, v.PassInherit).Or(true),
+		Checks: p.has("proxy_hcheck_module"), AJP: p.has("proxy_ajp_module"), Conditions: conditionsOf(both),
+	}
 	var err error
 	if s.remote, err = p.newRemoteIP(main, v); err != nil {
 		return nil, err
 	}
 	return s, p.openLogs(s, main, v)
+}
+
+// conditionsOf lists the ProxyHCExpr lines for the manager's pages.
+func conditionsOf(servers []*model.Server) []manager.Condition {
+	var out []manager.Condition
+	for _, m := range servers {
+		for _, d := range m.Settings.Extras {
+			if strings.EqualFold(d.Name.V, "ProxyHCExpr") {
+				out = append(out, manager.Condition{Name: d.Arg(0), Text: strings.TrimSuffix(strings.TrimPrefix(d.Arg(1), "{"), "}")})
+			}
+		}
+	}
+	return out
+}
+
+// has reports whether a module is there. A setup without LoadModule lines has all.
+func (p *Proxy) has(module string) bool {
+	return len(p.front.Modules) == 0 || p.front.HasModule(module)
 }
 
 func (s *server) addMappings(m *model.Server) error {
@@ -234,67 +260,6 @@ func put2[T model.Scalar](to *model.Value[T], v model.Value[T]) {
 	if given(v) {
 		*to = v
 	}
-}
-
-// ensureWorker makes the worker that a mapping defines, unless it exists.
-func (s *server) ensureWorker(r *rule, o balancer.Options) error {
-	if r.exclude {
-		return nil
-	}
-	if name, _, ok := balancerName(r.target); ok {
-		if s.balancers[name] == nil && !strings.Contains(name, "$") {
-			mb := &model.Balancer{}
-			mb.Name.V = name
-			b, err := balancer.New(mb, o)
-			if err != nil {
-				return err
-			}
-			s.balancers[name] = b
-			s.order = append(s.order, b)
-		}
-		return nil
-	}
-	scheme, authority, path, ok := splitTarget(r.target)
-	if !ok || strings.Contains(authority, "$") || s.workerFor(r.target, r.socket) != nil {
-		return nil
-	}
-	m := &model.Member{}
-	m.URL.V = scheme + "://" + authority + path
-	if i := strings.IndexByte(m.URL.V, '$'); i >= 0 && r.re != nil {
-		m.URL.V = m.URL.V[:i]
-		m.DisableReuse.V = true
-	}
-	if r.socket != "" {
-		m.URL.V = "unix:" + r.socket + "|" + m.URL.V
-	}
-	w, err := balancer.NewWorker(m, o)
-	if err == nil {
-		s.workers = append(s.workers, w)
-	}
-	return err
-}
-
-// workerFor returns the plain worker with the longest name that begins the URL
-// and covers its host and port, or nil. socket is that of a unix: mapping.
-func (s *server) workerFor(url, socket string) *balancer.Member {
-	scheme, authority, path, ok := splitTarget(url)
-	if !ok {
-		return nil
-	}
-	u := scheme + "://" + authority + path
-	var best *balancer.Member
-	for _, w := range s.workers {
-		name := w.MatchName()
-		rest, ok := strings.CutPrefix(u, name)
-		if !ok || w.Socket != socket || best != nil && len(name) < len(best.MatchName()) {
-			continue
-		}
-		if len(name) < len(scheme)+3+len(authority) || rest != "" && len(name) == len(scheme)+3+len(authority) && rest[0] != '/' {
-			continue
-		}
-		best = w
-	}
-	return best
 }
 
 // virtualHost chooses the server for a request (vhost.c): best address, then name.

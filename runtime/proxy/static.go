@@ -385,10 +385,8 @@ func (w *fileWriter) WriteHeader(status int) {
 		}
 	}
 	w.c.status = status
-	w.c.finishHeader(&h, false)
-	if w.c.head(status, statusText(status), h, length) != nil || w.c.x.Req.Method == "HEAD" {
-		w.skip = true
-	}
+	h = w.c.finished(ownOrder(h), false, true)
+	w.skip = w.c.head(status, statusText(status), h, length) != nil || w.c.x.Req.Method == "HEAD"
 }
 
 // validRange reports whether httpd heeds a Range (ap_set_byterange): a list of

@@ -166,7 +166,7 @@ func (c *call) ajpTLS(r *ajp.Request) {
 func PlainPage() (contentType string, body []byte) {
 	p := &problem{status: 400, note: "Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />\n" +
 		" Instead use the HTTPS scheme to access this URL, please.<br />\n"}
-	return pageType, []byte(p.page("", "", "", ""))
+	return pageType, []byte(p.page("", "", "", 0))
 }
 
 // tlsVar is %{NAME}s of a header rule.

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -46,7 +47,7 @@ func transportOf(scheme string) transport {
 // pool returns the connection pool of the attempt's member, or one for this
 // attempt alone.
 func (a *attempt) pool(secure bool) *upstream.Pool {
-	if a.member == nil {
+	if a.member == nil || a.loose {
 		return upstream.NewPool(a.poolConfig(secure))
 	}
 	return a.member.Attached(func() any { return upstream.NewPool(a.poolConfig(secure)) }).(*upstream.Pool)
@@ -57,7 +58,7 @@ func (a *attempt) poolConfig(secure bool) upstream.PoolConfig {
 	host = strings.Trim(host, "[]")
 	pc := upstream.PoolConfig{
 		Address: net.JoinHostPort(host, strconv.Itoa(port)), ConnectTimeout: a.timeout,
-		DisableReuse: a.member == nil, Dial: a.c.p.o.Dial,
+		DisableReuse: a.member == nil || a.loose, Dial: a.c.p.o.Dial,
 	}
 	a.dialing(&pc, secure)
 	if a.member == nil {
@@ -65,8 +66,14 @@ func (a *attempt) poolConfig(secure bool) upstream.PoolConfig {
 	}
 	m := a.member.Model
 	pc.Max, pc.SMax, pc.TTL, pc.Acquire = m.Max.V, m.SMax.V, m.TTL.V, m.Acquire.V
+	if pc.Max == 0 {
+		pc.Max = a.c.p.o.MemberMax
+	}
+	if given(m.SMax) && m.SMax.V == 0 {
+		pc.SMax = -1 // none is kept beyond its TTL
+	}
 	pc.KeepAlive = m.KeepAlive.V
-	pc.DisableReuse = m.DisableReuse.V && !m.EnableReuse.V || given(m.EnableReuse) && !m.EnableReuse.V
+	pc.DisableReuse = a.reuseOff()
 	if given(m.ConnTimeout) {
 		pc.ConnectTimeout = m.ConnTimeout.V
 	}
@@ -78,9 +85,12 @@ func (a *attempt) connectProblem(e *upstream.Error) *problem {
 	a.fail()
 	if e.Phase == upstream.Resolve {
 		host, _ := hostPort(a.authority, 0)
-		return &problem{status: 500, phrase: proxyErr, reason: "DNS lookup failure for: " + host, err: e}
+		return &problem{status: 500, phrase: proxyErr, reason: "DNS lookup failure for: " + host, phase: "resolve", err: e}
 	}
-	return &problem{status: 503, err: e}
+	if e.Phase == upstream.Acquire {
+		return failure("AH00941", "failed to acquire connection for ("+a.address()+")", "acquire", problem{status: 503, err: e})
+	}
+	return failure("AH00957", a.scheme+": attempt to connect to "+a.address()+" failed", "connect", problem{status: 503, err: e})
 }
 
 type httpTransport struct{ secure, upgrade bool }
@@ -94,10 +104,10 @@ func (t httpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Res
 	pool := a.pool(t.secure)
 	r := &upstream.HTTPRequest{
 		Method: q.Method, Target: a.target, Minor: 1, Timeout: a.timeout,
-		Fresh: a.fresh || noKeep || old || initial && q.ConnRequests == 0, BadHeader: c.srv.badHeader,
+		Fresh: a.fresh || initial && q.ConnRequests == 0, Close: noKeep || old, BadHeader: c.srv.badHeader,
 		Body: c.body.reader(), Length: c.body.length,
 	}
-	closing := noKeep || a.member == nil || a.reuseOff()
+	closing := noKeep || a.reuseOff()
 	if t.secure {
 		r.Host = a.tlsHost()
 	}
@@ -111,29 +121,46 @@ func (t httpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Res
 		r.Expect100 = a.timeout
 	}
 	proto := t.wantsUpgrade(a)
-	r.AllowUpgrade = proto != ""
+	r.AllowUpgrade = true // and judged below
 	r.Header = c.requestHeader(a, r.Expect100 > 0, proto, closing)
 	if old {
 		r.Minor = 0
 		r.Header.Del("Connection")
 	}
 	r.Interim = c.interim(r.Expect100 > 0)
-	size := int64(len(r.Method) + len(r.Target) + 12)
+	if r.BadHeader != "" {
+		r.OnBadHeader = func(string) {
+			id := "AH01100: ignoring a line that is no header"
+			if strings.EqualFold(r.BadHeader, "StartBody") {
+				id = "AH01098: starting the body at a line that is no header"
+			}
+			c.p.log.Warn(id+" in the answer of "+a.address(), "client", q.Remote, "path", c.path)
+		}
+	}
+	size := int64(len(r.Method) + len(r.Target) + 14)
 	for _, f := range r.Header {
 		size += int64(len(f.Name) + len(f.Value) + 4)
 	}
 	resp, err := pool.RoundTripHTTP(ctx, r)
-	if a.member != nil {
-		a.member.Count(size+max(c.body.length, 0), 0)
-	}
+	size += max(c.body.length, 0)
 	if err == nil {
 		if a.member != nil {
-			a.member.Count(0, int64(len("HTTP/1.1 200 \r\n")+len(resp.Reason)))
+			a.member.Count(size, int64(len("HTTP/1.1 200 ")+len(resp.Reason)))
+		}
+		if resp.Conn != nil {
+			if u := resp.Header.Get("Upgrade"); proto == "" || !strings.EqualFold(u, proto) {
+				resp.Conn.Close()
+				return nil, &problem{status: 502, phrase: proxyErr, phase: "read", reason: "Unexpected Upgrade: " + cmp.Or(u, "n/a") + " (expecting " + cmp.Or(proto, "n/a") + ")"}
+			}
 		}
 		return resp, nil
 	}
 	var e *upstream.Error
-	if !errors.As(err, &e) {
+	known := errors.As(err, &e)
+	if a.member != nil && known && e.BytesSent {
+		a.member.Count(size, 0)
+	}
+	if !known {
 		return nil, &problem{status: 502, phrase: proxyErr, reason: "Error reading from remote server", err: err}
 	}
 	if e.Reused && e.Phase == upstream.Wait && !e.Timeout {
@@ -142,15 +169,25 @@ func (t httpTransport) roundTrip(ctx context.Context, a *attempt) (*exchange.Res
 	return nil, a.httpProblem(e)
 }
 
+// reuseOff reports whether the member's connections serve one request each: so it
+// is told, or its URL has references to groups and nothing says otherwise.
 func (a *attempt) reuseOff() bool {
+	if a.member == nil || a.loose {
+		return true
+	}
 	m := a.member.Model
-	return m.DisableReuse.V && !m.EnableReuse.V || given(m.EnableReuse) && !m.EnableReuse.V
+	if given(m.EnableReuse) {
+		return !m.EnableReuse.V
+	}
+	return m.DisableReuse.V || a.b == nil && hasGroup(a.member.Name)
 }
 
 // httpProblem is what mod_proxy_http.c makes of a failure.
 func (a *attempt) httpProblem(e *upstream.Error) *problem {
 	c := a.c
 	const reading = "Error reading from remote server"
+	const statusLine = "error reading status line from remote server "
+	const badHeader = "bad HTTP header in the answer of "
 	switch e.Phase {
 	case upstream.Resolve, upstream.Connect, upstream.Acquire:
 		return a.connectProblem(e)
@@ -161,28 +198,28 @@ func (a *attempt) httpProblem(e *upstream.Error) *problem {
 		return &problem{status: 500, phrase: proxyErr, reason: "Error during SSL Handshake with remote server", err: e}
 	case upstream.Send:
 		if e.Timeout {
-			return &problem{status: 504, err: e}
+			return failure("AH01084", "passing the request to "+a.address()+" failed", "send", problem{status: 504, err: e})
 		}
-		return &problem{status: 502, phrase: proxyErr, reason: "Error during send", err: e}
+		return failure("AH01084", "passing the request to "+a.address()+" failed", "send", problem{status: 502, phrase: proxyErr, reason: "Error during send", err: e})
 	case upstream.Body:
-		return &problem{status: 400, err: e}
+		return failure("AH01095", "reading the request body failed", "body", problem{status: 400, err: e})
 	case upstream.Continue:
 		a.fail()
-		return &problem{status: 503, phrase: phraseIf(a.b == nil), reason: "Timeout on 100-Continue", err: e}
+		return failure("AH01102", statusLine+a.address(), "continue", problem{status: 503, phrase: phraseIf(a.b == nil), reason: "Timeout on 100-Continue", err: e})
 	case upstream.Wait:
 		if e.Timeout && a.b != nil && a.b.Model.FailOnTimeout.V {
 			a.fail()
+			c.p.log.Error("AH02460: forcing "+a.member.Name+" into error state because of a time-out and failontimeout", "balancer", a.b.Name, "member", a.member.Name)
 		}
 		if !e.Timeout && c.x.Req.ConnRequests > 0 {
 			// The client may repeat on a new connection what it sent on a kept one.
 			if !e.Reused {
 				a.fail()
 			}
-			c.p.log.Error("backend closed a kept exchange", "backend", a.authority, "phase", e.Phase, "reason", e)
 			c.x.W.Abort()
-			return &problem{status: 502}
+			return failure("AH01102", statusLine+a.address(), "wait", problem{status: 502, err: e})
 		}
-		return &problem{status: 502, phrase: proxyErr, reason: reading, err: e}
+		return failure("AH01102", statusLine+a.address(), "wait", problem{status: 502, phrase: proxyErr, reason: reading, err: e})
 	}
 	var corrupt *upstream.CorruptStatusError
 	switch {
@@ -190,10 +227,11 @@ func (a *attempt) httpProblem(e *upstream.Error) *problem {
 		return &problem{status: 502, phrase: proxyErr, reason: "Corrupt status line returned by remote server: " + corrupt.Line, err: e}
 	case errors.Is(e.Err, upstream.ErrInterims):
 		return &problem{status: 502, phrase: proxyErr, reason: "Too many (10) interim responses from origin server", err: e}
-	case errors.Is(e.Err, upstream.ErrUpgrade):
-		return &problem{status: 502, phrase: proxyErr, reason: "Unexpected Upgrade: websocket (expecting n/a)", err: e}
 	}
-	return &problem{status: 502, err: e}
+	if errors.Is(e.Err, upstream.ErrHeadTooLong) {
+		return failure("AH10124", "header size is over the limit allowed by ResponseFieldSize in the answer of "+a.address(), "read", problem{status: 502, warn: true, err: e})
+	}
+	return failure("AH01106", badHeader+a.address(), "read", problem{status: 502, warn: true, err: e})
 }
 
 func phraseIf(b bool) string {
@@ -233,7 +271,7 @@ func (c *call) interim(asked bool) func(int, string, exchange.Header) error {
 		if c.x.Req.Major < 2 && c.x.Req.Minor == 0 {
 			return nil
 		}
-		return c.x.W.Interim(status, reason, answerHeader(h))
+		return c.x.W.Interim(status, reason, withoutServer(answerHeader(h, "", false)))
 	}
 }
 
@@ -249,19 +287,17 @@ func (c *call) requestHeader(a *attempt, expect bool, upgrade string, closing bo
 		host = q.Header.Get("Host")
 		if host == "" {
 			host = c.srv.name
+			c.p.log.Warn("AH01092: request without a Host header and ProxyPreserveHost: the host is "+host, "path", c.path, "client", q.Remote)
 		}
 	}
 	h.Add("Host", host)
-	h = c.clientHeader(h)
-	if c.conf.addHeaders {
+	h = c.clientHeader(h, expect)
+	if c.conf.addHeaders && !c.forwarding {
 		appendValue(&h, "X-Forwarded-For", plainAddr(q.Remote).String())
 		if v := q.Header.Get("Host"); v != "" {
 			appendValue(&h, "X-Forwarded-Host", v)
 		}
 		appendValue(&h, "X-Forwarded-Server", c.srv.name)
-	}
-	if expect {
-		h.Add("Expect", "100-Continue")
 	}
 	switch {
 	case c.body.length < 0:
@@ -271,8 +307,8 @@ func (c *call) requestHeader(a *attempt, expect bool, upgrade string, closing bo
 	}
 	switch {
 	case upgrade != "":
-		h.Add("Upgrade", upgrade)
 		h.Add("Connection", "Upgrade")
+		h.Add("Upgrade", upgrade)
 	case closing:
 		h.Add("Connection", "close")
 	default:
@@ -282,17 +318,22 @@ func (c *call) requestHeader(a *attempt, expect bool, upgrade string, closing bo
 }
 
 // clientHeader appends the client's lines that go on, equal names joined.
-func (c *call) clientHeader(h exchange.Header) exchange.Header {
+func (c *call) clientHeader(h exchange.Header, expect bool) exchange.Header {
 	q := c.x.Req
 	named := connectionNames(q.Header)
-	own := len(h)
+	own, expected := len(h), false
 	for _, f := range q.Header {
 		if hopByHop(f.Name, named) {
 			continue
 		}
 		switch strings.ToLower(f.Name) {
-		case "host", "te", "content-length", "expect":
+		case "host", "te", "content-length":
 			continue
+		case "expect":
+			if !expect {
+				continue
+			}
+			expected = true
 		case "proxy-authorization": // taken here; Proxy-Chain-Auth hands it on
 			if _, chain := c.x.Env["Proxy-Chain-Auth"]; c.hasUser && !chain {
 				continue
@@ -316,6 +357,9 @@ func (c *call) clientHeader(h exchange.Header) exchange.Header {
 	}
 	if c.srv.via == "on" || c.srv.via == "full" {
 		appendValue(&h, "Via", c.via())
+	}
+	if expect && !expected {
+		h.Add("Expect", "100-Continue")
 	}
 	return h
 }

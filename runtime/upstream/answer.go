@@ -23,6 +23,7 @@ type answer struct {
 	minor  int
 	header exchange.Header
 	old    bool   // HTTP/0.9: all is body
+	bare   bool   // the header ended with a line that is none
 	prefix []byte // body bytes read with the head
 }
 
@@ -65,6 +66,10 @@ func (t *trip) readHead(timeout time.Duration) (*answer, *Error) {
 	c := t.c
 	c.in = c.in[:0]
 	_, raw, err := c.line(t.max-1, timeout)
+	if err == nil && len(c.in) == 0 {
+		// One stray line end before the status line is let pass, as by httpd.
+		_, raw, err = c.line(t.max-1, timeout)
+	}
 	if raw == 0 && err != nil {
 		return nil, fail(Wait, err)
 	}
@@ -74,7 +79,7 @@ func (t *trip) readHead(timeout time.Duration) (*answer, *Error) {
 		return nil, fail(Read, err)
 	}
 	if !statusForm(line) {
-		return t.old(a, raw)
+		return t.old(a)
 	}
 	if err != nil && err != ErrHeadTooLong {
 		return nil, fail(Read, unexpected(err))
@@ -119,13 +124,10 @@ func statusForm(l []byte) bool {
 	return true
 }
 
-// old takes what has no status line as an HTTP/0.9 answer.
-func (t *trip) old(a *answer, raw int) (*answer, *Error) {
+// old takes what has no status line as an HTTP/0.9 answer. As in httpd the first
+// line has lost its end.
+func (t *trip) old(a *answer) (*answer, *Error) {
 	c := t.c
-	end := len(c.in)
-	if raw > end { // the line's end was cut off in place
-		c.in = c.in[:raw]
-	}
 	a.prefix = bytes.Clone(c.in)
 	a.old, a.status, a.reason = true, 200, "OK"
 	return a, nil
@@ -153,7 +155,7 @@ func token(b []byte) bool {
 func (t *trip) fields(a *answer, spans []fieldSpan) ([]fieldSpan, *Error) {
 	c := t.c
 	for n := 0; ; n++ {
-		from, raw, err := c.line(t.max, t.timeout)
+		from, _, err := c.line(t.max, t.timeout)
 		if err != nil {
 			return nil, fail(Read, unexpected(err))
 		}
@@ -179,10 +181,12 @@ func (t *trip) fields(a *answer, spans []fieldSpan) ([]fieldSpan, *Error) {
 		}
 		switch {
 		case strings.EqualFold(t.r.BadHeader, "Ignore"):
+			t.note(line)
 			c.in = c.in[:from]
 		case strings.EqualFold(t.r.BadHeader, "StartBody") && bytes.IndexByte(line, ':') < 0:
-			a.prefix = bytes.Clone(c.in[from : from+raw])
 			c.in = c.in[:from]
+			t.note(line)
+			a.bare = true
 			return spans, nil
 		default:
 			return nil, &Error{Phase: Read, Err: ErrBadHeader}
@@ -201,6 +205,13 @@ func (c *PooledConn) fold(s *fieldSpan, from, limit int) bool {
 	c.in = in
 	s.value1 = len(in)
 	return s.value1-s.name0 <= limit
+}
+
+// note reports a line that is no header.
+func (t *trip) note(line []byte) {
+	if t.r.OnBadHeader != nil {
+		t.r.OnBadHeader(string(line))
+	}
 }
 
 func parseField(in []byte, from int) (fieldSpan, bool) {

@@ -23,6 +23,7 @@ type HTTPRequest struct {
 
 	Timeout time.Duration // for each read and write, 60 s
 	Fresh   bool          // do not reuse a connection
+	Close   bool          // do not keep the connection; Header should say so
 	Host    string        // for [PoolConfig.TLSFor], "" without one
 	// Interim takes each 1xx answer; its error ends the exchange with phase Body.
 	// nil ignores them.
@@ -31,6 +32,8 @@ type HTTPRequest struct {
 	MaxField int
 	// BadHeader is ProxyBadHeader: IsError (default), Ignore or StartBody.
 	BadHeader string
+	// OnBadHeader is told of a line that Ignore or StartBody let pass; may be nil.
+	OnBadHeader func(line string)
 	// Expect100 > 0 holds the body back until a 100 came, for at most this long.
 	Expect100 time.Duration
 	// AllowUpgrade lets a 101 end in Response.Conn; else it is an error.
@@ -324,12 +327,12 @@ func (t *trip) response(a *answer, stop func() bool) (*exchange.Response, *Error
 	if err != nil {
 		return nil, &Error{Phase: Read, Err: err}
 	}
-	b.reuse = !a.old && a.minor >= 1 && !fr.close && !t.held && !fr.both
+	b.reuse = !a.old && a.minor >= 1 && !fr.close && !t.held && !fr.both && !t.r.Close
 	if fr.both {
 		resp.Header.Del("Content-Length")
 	}
 	switch {
-	case fr.chunked && len(a.prefix) > 0:
+	case fr.chunked && a.bare:
 		return nil, &Error{Phase: Read, Err: ErrBadHeader}
 	case t.r.Method == "HEAD" || a.status == 204 || a.status == 304:
 		resp.Length, b.left = fr.length, 0

@@ -67,7 +67,7 @@ type PoolConfig struct {
 	Network, Address string // as for net.Dial: "tcp", "unix"
 
 	Max            int           // connections at one time, DefaultMax
-	SMax           int           // idle connections above this many are closed after TTL; 0 is Max
+	SMax           int           // idle connections above this many are closed after TTL; 0 is Max, -1 none
 	TTL            time.Duration // 0 keeps idle connections for ever
 	Acquire        time.Duration // wait for a free connection; 0 waits as long as the context
 	ConnectTimeout time.Duration // also for the TLS handshake; 60 s
@@ -110,9 +110,10 @@ func NewPool(c PoolConfig) *Pool {
 	if c.Max <= 0 {
 		c.Max = DefaultMax
 	}
-	if c.SMax <= 0 || c.SMax > c.Max {
+	if c.SMax == 0 || c.SMax > c.Max {
 		c.SMax = c.Max
 	}
+	c.SMax = max(c.SMax, 0)
 	if c.ConnectTimeout <= 0 {
 		c.ConnectTimeout = time.Minute
 	}
