@@ -28,6 +28,17 @@ var frontServers = []frontServer{{"haproxy", startHAProxyUntil}, {"nginx", start
 // convertTo writes an httpd.conf for the target; the first file is the configuration.
 func convertTo(t *testing.T, name, conf string) string {
 	t.Helper()
+	return string(resultOf(t, name, conf).Files[0].Data)
+}
+
+// notesOf are the notes of convertTo.
+func notesOf(t *testing.T, name, conf string) []target.Note {
+	t.Helper()
+	return resultOf(t, name, conf).Notes
+}
+
+func resultOf(t *testing.T, name, conf string) *target.Result {
+	t.Helper()
 	r, err := parse.Load(parse.Options{Paths: []string{caddyHTTPDConf(t, conf)}, Whole: true, HTTPD: "2.4", Config: "none"})
 	if err != nil || len(r.Broken) > 0 {
 		t.Fatal(err, r.Diags)
@@ -40,7 +51,7 @@ func convertTo(t *testing.T, name, conf string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(res.Files[0].Data)
+	return res
 }
 
 // runUntil starts a program in the foreground and waits for the port.

@@ -104,7 +104,7 @@ var haClosedTable = []haClosed{
 	{name: "verified member without an authority", conf: "SSLProxyEngine On\nSSLProxyVerify require\nProxyPass / $S/",
 		security: true, want: []string{"disabled"}, refused: []string{"/"}},
 	{name: "verified member of another authority", conf: "SSLProxyEngine On\nSSLProxyVerify require\nSSLProxyCACertificateFile $DUMMY\nProxyPass / $S/",
-		want: []string{"verify required ca-file"}, refused: []string{"/"}},
+		security: true, want: []string{"verify required ca-file"}, refused: []string{"/"}},
 	{name: "upgrade", conf: "ProxyPass / $A/", want: []string{"http-request del-header Upgrade"}, allowed: []string{"/"}},
 	{name: "dots above a mapped path", conf: "ProxyPass / $A/app/", refused: []string{"/../x", "/%2e%2e/x", "/a/%2e./../x", "/..%2fx"}, allowed: []string{"/x"}},
 	{name: "redirect of a protected path", conf: "ProxyPass / $A/\n<Location /x>\nRedirect 301 /x http://elsewhere/\n</Location>", refused: []string{"/x"}, allowed: []string{"/"}},

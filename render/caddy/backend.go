@@ -11,6 +11,10 @@ func (g *proxyGen) backendTLS() (why string) {
 		return "SSLProxyEngine is not on, as httpd refuses them"
 	}
 	g.l.Exact(t.ProxyEngine, t.ProxyVerify)
+	if len(g.pool.Revoked) > 0 {
+		g.l.Closed("Caddy has no lists of revoked certificates: requests for these members are refused", "certificates of short life", g.pool.Revoked)
+		return "revoked certificates would be taken"
+	}
 	if t.ProxyProtocol.IsSet() {
 		g.l.Approx("Caddy speaks TLS 1.2 and 1.3 to members", "", t.ProxyProtocol)
 	}
@@ -44,9 +48,7 @@ func (g *proxyGen) backendTLS() (why string) {
 	if t.ProxyPeerExpire.IsSet() && !t.ProxyPeerExpire.V {
 		g.l.Approx("Caddy refuses certificates that have expired", "", t.ProxyPeerExpire)
 	}
-	if t.ProxyDepth.IsWritten() {
-		g.l.Weaker("Caddy sets no bound to the length of a chain", "tls_trusted_ca_certs with the last authority of the chain only", t.ProxyDepth)
-	}
+	g.l.Weaker("Caddy sets no bound to the length of a chain, httpd does (SSLProxyVerifyDepth, 1 by default)", "tls_trusted_ca_certs with the last authority of the chain only", t.ProxyVerify, t.ProxyDepth)
 	if strings.HasPrefix(strings.ToLower(t.ProxyVerify.V), "optional") {
 		g.l.Approx("members need a valid certificate", "", t.ProxyVerify)
 	}

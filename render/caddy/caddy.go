@@ -34,16 +34,17 @@ func render(s *model.Setup, o target.Options) (*target.Result, error) {
 	l := ledger.New("Caddy")
 	l.Means(means)
 	res := &target.Result{}
+	unknown := plan.UnknownGuards(s)
 	for _, p := range plan.All(s) {
 		name := "Caddyfile"
 		if len(s.FrontEnds) > 1 {
 			name = fileName(p.Front.Name.V) + "/Caddyfile"
 		}
-		g := &gen{plan: p, l: l, opt: o, bodies: map[string]*body{}}
+		g := &gen{plan: p, l: l, opt: o, bodies: map[string]*body{}, unknown: len(unknown) > 0}
 		res.Files = append(res.Files, target.File{Name: name, Data: []byte(g.file())})
 		p.Mark(l)
 	}
-	res.Notes = l.Notes(s.FrontEnds)
+	res.Notes = append(l.Notes(s.FrontEnds), plan.UnknownNotes(unknown)...)
 	return res, nil
 }
 
@@ -61,6 +62,8 @@ type gen struct {
 	l      *ledger.Ledger
 	opt    target.Options
 	bodies map[string]*body // by their text
+
+	unknown bool // something that may restrict requests is not understood
 }
 
 func (g *gen) block() *block { return &block{provenance: g.opt.Provenance} }

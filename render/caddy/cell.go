@@ -146,8 +146,14 @@ func (c *siteGen) refuseOddPaths() *block {
 		bad += `|3f` // a captured question mark would end the path, see rewrite.go of Caddy
 	}
 	out := c.block()
+	c.refuseAstray(out)
 	out.comment("encoded slashes and control characters, and dots that clients resolve themselves")
-	out.add("@odd", `vars_regexp {http.request.orig_uri} (?i)^[^?]*(%(`+bad+`)|/(\.|%2e){1,2}([/?]|$))`)
+	beyond := ""
+	if c.countsBytes() {
+		out.comment("and bytes beyond ASCII: httpd's expressions look at bytes, Caddy's at letters")
+		bad, beyond = bad+"|[89a-f].", `[^\x00-\x7f]|`
+	}
+	out.add("@odd", `vars_regexp {http.request.orig_uri} (?i)^[^?]*(`+beyond+`%(`+bad+`)|/(\.|%2e){1,2}([/?]|$))`)
 	out.add("error @odd 400")
 	return out
 }

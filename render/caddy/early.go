@@ -250,6 +250,9 @@ func (r *earlyGen) condition(cond *plan.Cond, capture bool) (words, name string,
 		v = "{http.request.header." + textproto.CanonicalMIMEHeaderKey(cond.Name) + "}"
 	}
 	t, ok := pattern(cond.Regex)
+	if cond.What == plan.CondHeader || cond.What == plan.CondQuery {
+		ok = ok && byLetters(cond.Regex, !cond.Not)
+	}
 	if !ok || v == "" && cond.What != plan.CondPath {
 		return "", "", false
 	}

@@ -22,6 +22,10 @@ type change struct {
 
 var token = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
 
+// fieldName is what a client may call a header (RFC 9110, section 5.6.2), but for
+// characters that a Caddyfile may take for others.
+var fieldName = regexp.MustCompile("^[A-Za-z0-9!$%&'^_|~.][A-Za-z0-9!#$%&'+.^_|~-]*$")
+
 func headerName(s string) bool { return token.MatchString(s) }
 
 // fold puts operations that Caddy would carry out in another order into one.
@@ -233,15 +237,19 @@ func (c *siteGen) alwaysIn(in *block, o *plan.Outcome) {
 // that cannot be said may guard what members trust, so the header is taken away.
 func (g *proxyGen) headers(in *block) {
 	var up, down []change
+	lost := map[string]bool{} // names of which a rule was not carried: nothing may be added to the rest
 	for _, h := range g.set.Headers {
 		ch, ok := g.read(h)
+		low := strings.ToLower(h.Name.V)
 		switch {
-		case h.Request.V && !headerName(h.Name.V):
-			g.l.Closed("the name of the header cannot be written for Caddy", "", h)
-		case h.Request.V && (!ok || ch.op == '?'):
+		case h.Request.V && !fieldName.MatchString(h.Name.V):
+			g.l.Closed("the name of the header cannot be written for Caddy: no client can send it either", "", h)
+		case h.Request.V && (!ok || ch.op == '?' || lost[low] && ch.op != '=' && ch.op != '-'):
 			g.l.Closed("Caddy cannot set it so: members never see this header, from the client neither", "request_header with a matcher", h)
 			up = append(up, change{op: '-', name: h.Name.V, rule: h})
+			lost[low] = true
 		case h.Request.V:
+			lost[low] = false
 			up = append(up, ch)
 			if ch.op == '~' {
 				g.l.Approx("Caddy replaces all that matches", "header_up", h)

@@ -30,12 +30,16 @@ func (g *gen) sites() []*block {
 				tls = l.Sites[0] // the socket speaks TLS, whatever the virtual host says
 			}
 		}
+		bind := l.Address
+		if l.Family == "4" {
+			bind = "tcp4/0.0.0.0" // Go opens a bare 0.0.0.0 for IPv6, too
+		}
 		for _, a := range list {
-			if a.site == s && a.tls == tls && a.bind == l.Address {
+			if a.site == s && a.tls == tls && a.bind == bind {
 				return a
 			}
 		}
-		a := &address{site: s, tls: tls, bind: l.Address}
+		a := &address{site: s, tls: tls, bind: bind}
 		list = append(list, a)
 		return a
 	}
@@ -166,7 +170,7 @@ func (g *gen) dispatch(l *plan.Listener) [][]string {
 func (g *gen) nearName(s *plan.Site, name string) {
 	for _, a := range s.Source.Aliases {
 		if strings.EqualFold(a.V, name) {
-			g.l.Approx("* stands for one label only; names with more go to the default site", "", a)
+			g.l.Approx("* stands for one label only; names with more are refused with 421", "the names one by one", a)
 		}
 	}
 }
@@ -174,7 +178,7 @@ func (g *gen) nearName(s *plan.Site, name string) {
 func (g *gen) lostName(s *plan.Site, name string) {
 	for _, a := range append(slices.Clone(s.Source.Aliases), s.Source.ServerName) {
 		if strings.EqualFold(a.V, name) || a == s.Source.ServerName && strings.HasPrefix(strings.ToLower(a.V), name) {
-			g.l.Drop("Caddy has wildcards for whole labels only: these names go to the default site", "the names one by one", a)
+			g.l.Drop("Caddy has wildcards for whole labels only: these names are refused with 421", "the names one by one", a)
 		}
 	}
 }
@@ -193,6 +197,73 @@ func hostMatch(p, name string) bool {
 	return err == nil && ok
 }
 
+// astray writes an expression for the hosts that Caddy gives to the site and httpd to
+// another one, or which it takes for others than httpd: those with a dot at their
+// end, and names that wildcards of Caddy do not cover. "" stands for none.
+func (g *gen) astray(s *plan.Site) (odd, own string) {
+	words := []string{`.*\.`}
+	shared, first := false, false
+	for _, l := range g.plan.Listeners {
+		at := slices.Index(l.Sites, s)
+		if at < 0 || len(l.Sites) == 1 {
+			continue
+		}
+		shared, first = true, first || at == 0
+		for i, o := range l.Sites {
+			if o == s || i > at && at > 0 {
+				continue // a later one gets what this one leaves
+			}
+			for _, n := range o.Names {
+				if w := globExpression(n); n != "*" && (strings.HasPrefix(n, "*.") || !writable(n)) && !slices.Contains(words, w) {
+					words = append(words, w)
+				}
+			}
+		}
+	}
+	if !shared {
+		return "", ""
+	}
+	if first { // what httpd asks it for before the others
+		var names []string
+		for _, n := range s.Names {
+			names = append(names, globExpression(n))
+		}
+		if len(names) > 0 && len(words) > 1 {
+			own = "(?i)^(" + strings.Join(names, "|") + ")$"
+		}
+	}
+	return "(?i)^(" + strings.Join(words, "|") + ")$", own
+}
+
+// globExpression writes a name with * and ? as an expression.
+func globExpression(n string) string {
+	return strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(n))
+}
+
+// refuseAstray writes what [gen.astray] tells.
+func (c *siteGen) refuseAstray(out *block) {
+	odd, own := c.astray(c.site)
+	if odd == "" {
+		return
+	}
+	t, ok := pattern(odd)
+	o, ok2 := pattern(own)
+	out.comment("hosts that httpd takes for those of another site")
+	if !ok || !ok2 {
+		out.add("error * 421")
+		return
+	}
+	set := c.block()
+	set.add("vars_regexp {http.request.host} " + t)
+	if own != "" {
+		not := c.block()
+		not.add("vars_regexp {http.request.host} " + o)
+		set.nest(not, "not")
+	}
+	out.nest(set, "@astray")
+	out.add("error @astray 421")
+}
+
 var hostName = regexp.MustCompile(`^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$`)
 
 // writable reports whether a name may stand in the address of a site.
@@ -205,9 +276,12 @@ func writable(n string) bool {
 
 // siteBody writes what a site does, apart from sockets and TLS.
 func (g *gen) siteBody(s *plan.Site) *body {
-	c := &siteGen{gen: g, site: s, out: g.block(), names: map[string]bool{"odd": true}, matchers: map[string]string{}, exprs: map[string]string{}}
+	c := &siteGen{gen: g, site: s, out: g.block(), names: map[string]bool{"odd": true, "astray": true}, matchers: map[string]string{}, exprs: map[string]string{}}
 	if s.TLS != nil && !c.onTLS() {
 		g.l.Closed("its socket speaks plain HTTP by the settings of the first virtual host there: everything is refused", "", s.TLS.Engine)
+		c.out.add("error * 403")
+	} else if g.unknown {
+		c.out.comment("something that may restrict requests is not understood")
 		c.out.add("error * 403")
 	} else {
 		c.write()

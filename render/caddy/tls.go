@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"clowder/parse/model"
+	"clowder/render/plan"
 )
 
 // tls writes the TLS settings of an address and reports whether it must be closed
@@ -39,7 +40,7 @@ func (g *gen) tls(in *block, a *address) (closed bool) {
 	inner := g.block()
 	g.protocols(inner, t)
 	g.ciphers(inner, t)
-	closed = g.clientCertificates(inner, t)
+	closed = g.clientCertificates(inner, a.tls)
 	if inner.empty() {
 		in.add("tls", c, k)
 	} else {
@@ -161,7 +162,8 @@ func (g *gen) ciphers(in *block, t *model.TLS) {
 
 // clientCertificates writes SSLVerifyClient. Without a file of certificates Go would
 // take the system's, which is more open: then the site is closed.
-func (g *gen) clientCertificates(in *block, t *model.TLS) (closed bool) {
+func (g *gen) clientCertificates(in *block, s *plan.Site) (closed bool) {
+	t := s.TLS
 	mode := ""
 	switch strings.ToLower(t.VerifyClient.V) {
 	case "require":
@@ -176,6 +178,10 @@ func (g *gen) clientCertificates(in *block, t *model.TLS) (closed bool) {
 	}
 	if t.CARevocation.IsSet() {
 		g.l.Closed("Caddy has no lists of revoked certificates: the site is closed", "certificates of short life", t.CARevocation)
+		closed = true
+	}
+	if list := s.Unchecked(); list != nil {
+		g.l.Closed("Caddy asks nobody for revoked certificates: the site is closed", "certificates of short life", list)
 		closed = true
 	}
 	file, ok := quote(g.file2(t.CAFile.V))
@@ -193,12 +199,9 @@ func (g *gen) clientCertificates(in *block, t *model.TLS) (closed bool) {
 		g.l.Approx("Caddy takes the first certificate of the file only", "trusted_ca_cert_file for each authority", t.CAFile)
 	}
 	in.nest(verify, "client_auth")
-	g.l.Exact(t.VerifyClient)
+	g.l.Weaker("Caddy sets no bound to the length of a chain, httpd does (SSLVerifyDepth, 1 by default)", "trusted_ca_cert_file with the last authority of the chain only", t.VerifyClient, t.VerifyDepth)
 	if t.CAPath.IsSet() {
 		g.l.Approx("authorities in a directory are not read: clients with their certificates are refused", "trusted_ca_cert_file FILE", t.CAPath)
-	}
-	if t.VerifyDepth.IsWritten() {
-		g.l.Weaker("Caddy sets no bound to the length of a chain", "trusted_ca_cert_file with the last authority of the chain only", t.VerifyDepth)
 	}
 	return closed
 }

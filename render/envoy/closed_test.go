@@ -235,3 +235,19 @@ ProxyPass / balancer://app_admin/
 		t.Errorf("%d clusters have the name app_admin\n%s", n, out)
 	}
 }
+
+// TestEarlierWildcard: a host that an earlier site has by a wildcard which Envoy does
+// not know is refused at a later site, even if that one has it, too.
+func TestEarlierWildcard(t *testing.T) {
+	out, _ := convert(t, "Listen 80\n<VirtualHost *:80>\nServerName first.example.org\nServerAlias adm?n.*\n<Location />\nRequire all denied\n</Location>\n</VirtualHost>\n"+
+		"<VirtualHost *:80>\nServerName two.example.org\nServerAlias *.example.org\nProxyPass / http://10.0.0.1:80/\n</VirtualHost>\n")
+	_, two, ok := strings.Cut(out, "two.example.org")
+	guard := strings.Index(two, "status: 421")
+	member := strings.Index(two, "cluster: x10_0_0_1_80")
+	if !ok || guard < 0 || member < guard {
+		t.Fatalf("admin.example.org is not refused before the member:\n%s", out)
+	}
+	if strings.Contains(two[:guard], "invert_match") {
+		t.Errorf("names of the site itself are let through:\n%s", two[:guard])
+	}
+}

@@ -13,7 +13,8 @@ import (
 // *suffix, then "*" (config.route.v3.VirtualHost.domains).
 type hostNames struct {
 	domains [][]any  // of each site
-	astray  []string // of each site: an expression for hosts that Envoy would give to it and httpd to an earlier or a later one
+	before  []string // of each site: an expression for hosts that Envoy may give to it and httpd to an earlier one
+	after   []string // the same for a later one, unless the site has the name itself
 	own     []string // of each site: an expression for the names that are its own, "" for none
 	unsaid  []bool   // of each site: a name of it cannot be said
 }
@@ -21,7 +22,7 @@ type hostNames struct {
 // assign gives each name to the first site that has it. The first site takes every
 // other name, unless one has the name *.
 func assign(sites []*plan.Site) hostNames {
-	h := hostNames{domains: make([][]any, len(sites)), astray: make([]string, len(sites)), own: make([]string, len(sites)), unsaid: make([]bool, len(sites))}
+	h := hostNames{domains: make([][]any, len(sites)), before: make([]string, len(sites)), after: make([]string, len(sites)), own: make([]string, len(sites)), unsaid: make([]bool, len(sites))}
 	var taken, odd []string
 	oddOf := []int{}
 	every := 0
@@ -48,28 +49,46 @@ func assign(sites []*plan.Site) hostNames {
 		h.domains[every] = append([]any{"*"}, h.domains[every]...)
 	}
 	for j := range sites {
-		var list []string
+		var before, after []string
 		for k, n := range odd {
-			if oddOf[k] != j && (j == every || oddOf[k] < j) {
-				list = append(list, n)
+			switch {
+			case oddOf[k] < j:
+				before = append(before, n)
+			case oddOf[k] > j && j == every:
+				after = append(after, n)
 			}
 		}
-		h.astray[j] = hostRegex(list)
+		h.before[j], h.after[j] = hostRegex(before), hostRegex(after)
 	}
 	return h
 }
 
-// guard is the route of a site that refuses hosts which another one answers for in
-// httpd; nil when there is none.
+// guard are the routes of a site that refuse hosts which another one answers for in
+// httpd.
 func (h hostNames) guard(i int) []any {
-	if h.astray[i] == "" || h.domains[i] == nil {
+	if h.domains[i] == nil {
 		return nil
 	}
-	match := []any{obj{"name": ":authority", "string_match": obj{"safe_regex": obj{"regex": h.astray[i]}}}}
-	if h.own[i] != "" {
-		match = append(match, obj{"name": ":authority", "string_match": obj{"safe_regex": obj{"regex": h.own[i]}}, "invert_match": true})
+	authority := func(regex string) obj {
+		return obj{"name": ":authority", "string_match": obj{"safe_regex": obj{"regex": regex}}}
 	}
-	return []any{obj{"match": obj{"prefix": "/", "headers": match}, "direct_response": obj{"status": 421}}}
+	var out []any
+	refuse := func(match ...any) {
+		out = append(out, obj{"match": obj{"prefix": "/", "headers": match}, "direct_response": obj{"status": 421}})
+	}
+	if h.before[i] != "" {
+		refuse(authority(h.before[i]))
+	}
+	switch {
+	case h.after[i] == "":
+	case h.own[i] == "":
+		refuse(authority(h.after[i]))
+	default:
+		own := authority(h.own[i])
+		own["invert_match"] = true
+		refuse(authority(h.after[i]), own)
+	}
+	return out
 }
 
 // hostRegex matches a Host header that has one of the names, "" for none.

@@ -106,7 +106,9 @@ func addresses(s plan.Set) (nets []string, allow bool) {
 // sixToFour tells whether addresses let clients in on a socket for IPv6: HAProxy
 // takes a 6to4 address (2002::/16) for the IPv4 address in it.
 func (f *frontend) sixToFour() bool {
-	v6 := slices.ContainsFunc(f.listen, func(l *plan.Listener) bool { return l.Address == "" || strings.Contains(l.Address, ":") })
+	v6 := slices.ContainsFunc(f.listen, func(l *plan.Listener) bool {
+		return l.Address == "" && l.Family == "" || strings.Contains(l.Address, ":")
+	})
 	return v6 && slices.ContainsFunc(f.spots, func(s *spot) bool {
 		if s.out.Access.Open() || s.out.Kind == plan.Files || s.out.Kind == plan.Refuse {
 			return false

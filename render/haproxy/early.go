@@ -30,6 +30,8 @@ type earlyWriter struct {
 	in   string // the condition for the site
 	done bool   // some rule before may have ended the list, and txn.done tells
 	lost bool   // some rule before may have ended the list, and nothing tells
+
+	singles []string // headers that may stand only once
 }
 
 func (e *earlyWriter) rule(r *plan.Early) {
@@ -38,6 +40,7 @@ func (e *earlyWriter) rule(r *plan.Early) {
 		e.lost = true
 	}
 	conds, exact := e.conditions(r)
+	e.single(r)
 	switch r.Kind {
 	case plan.EarlyRefuse:
 		if exact {
@@ -75,6 +78,21 @@ func (e *earlyWriter) rule(r *plan.Early) {
 	}
 	l.Closed("the rule cannot be said there: the requests that it is about are refused", "http-request set-path, http-request redirect", src)
 	e.write(r, conds, refusal(403))
+}
+
+// single refuses requests with several lines of a header that a rule asks for: httpd
+// looks at all of them as one value, HAProxy and many a member at one line each.
+func (e *earlyWriter) single(r *plan.Early) {
+	for _, c := range r.Conds {
+		if c.What != plan.CondHeader || !isToken(c.Name) {
+			continue
+		}
+		e.w.l.Approx("requests with more than one header of that name are refused", "", c.Source)
+		if low := strings.ToLower(c.Name); !slices.Contains(e.singles, low) {
+			e.singles = append(e.singles, low)
+			e.w.rule(rule{r.Source.At, refusal(400), "{ req.fhdr_cnt(" + c.Name + ") gt 1 }"}, e.in)
+		}
+	}
 }
 
 // flags handles a rule that changes nothing: with [L] it ends the list.

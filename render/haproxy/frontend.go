@@ -389,9 +389,10 @@ func (w *writer) cleanPath(f *frontend) {
 
 // hostNames writes an ACL for the names of each site but the default one.
 func (w *writer) hostNames(f *frontend) {
+	w.rule(rule{nowhere, "http-request deny deny_status 400", "{ req.hdr(host) -m sub .. }"}, "")
 	w.rule(rule{nowhere, "http-request set-var(txn.host) req.hdr(host),host_only,rtrim(.)", ""}, "")
 	for i, s := range f.sites {
-		if i == 0 {
+		if i == 0 && !f.claimed() {
 			f.hosts[s] = ""
 			continue
 		}
@@ -420,6 +421,15 @@ func (w *writer) hostNames(f *frontend) {
 	}
 }
 
+// claimed reports whether another site may have a name of the first one, which has
+// to be asked for them then, not only for names that no site has.
+func (f *frontend) claimed() bool {
+	return slices.ContainsFunc(f.sites[1:], func(s *plan.Site) bool {
+		return slices.ContainsFunc(s.Names, func(n string) bool { return strings.ContainsAny(n, "*?") }) ||
+			slices.ContainsFunc(f.sites[0].Names, func(n string) bool { return strings.ContainsAny(n, "*?") || slices.Contains(s.Names, n) })
+	})
+}
+
 // hostRegex writes a name with * and ? as an expression (ap_strcasecmp_match).
 func hostRegex(n string) string {
 	var b strings.Builder
@@ -438,11 +448,11 @@ func hostRegex(n string) string {
 }
 
 // place sets txn.at, where the request belongs: the default site first, then the
-// others from the last to the first, each from its outermost part inwards; what is
-// set last counts.
+// others from the last to the first, each from its outermost part inwards, and once
+// more the default site for its own names; what is set last counts.
 func (w *writer) place(f *frontend) {
 	w.out.comment("txn.at is where a request belongs: the last that applies counts")
-	set := func(site *plan.Site) {
+	set := func(site *plan.Site, host string) {
 		around := "" // the id of the cell that branches are in, as long as it holds for all of it
 		for _, s := range f.spots {
 			if s.site != site || s.early != nil || !s.isCell() && s.id == around {
@@ -453,13 +463,17 @@ func (w *writer) place(f *frontend) {
 			}
 			text := "http-request set-var(txn.at) str(" + s.id + ")"
 			for _, c := range s.conds {
-				w.rule(rule{spotPlace(s), text, c}, f.hosts[site])
+				w.rule(rule{spotPlace(s), text, c}, host)
 			}
 		}
 	}
-	set(f.sites[0])
+	first := f.sites[0]
+	set(first, "")
 	for _, s := range slices.Backward(f.sites[1:]) {
-		set(s)
+		set(s, f.hosts[s])
+	}
+	if f.hosts[first] != "" {
+		set(first, f.hosts[first])
 	}
 }
 

@@ -73,10 +73,7 @@ func render(s *model.Setup, o target.Options) (*target.Result, error) {
 		res.Files = append(res.Files, target.File{Name: name, Data: []byte(w.out.b.String())})
 		res.Notes = append(res.Notes, l.Notes(p.Front)...)
 	}
-	for _, u := range unknown {
-		res.Notes = append(res.Notes, target.Note{Loss: target.Dropped, ID: "access", Security: true, Span: u.Span, Fact: u.What,
-			Message: "it may restrict requests in a way that is not understood: every request is refused"})
-	}
+	res.Notes = append(res.Notes, plan.UnknownNotes(unknown)...)
 	return res, nil
 }
 

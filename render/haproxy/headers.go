@@ -121,10 +121,20 @@ func (w *writer) upgrades(s *spot) []rule {
 // for the member may trust it.
 func (w *writer) requestHeaders(s *spot) []rule {
 	var out []rule
+	lost := map[string]bool{} // names of which a rule was not carried: nothing may be added to the rest
 	for _, h := range s.out.Settings.Headers {
-		if h.Request.V {
-			out = append(out, w.header(s, h, "http-request")...)
+		if !h.Request.V {
+			continue
 		}
+		low := strings.ToLower(strings.TrimSuffix(h.Name.V, ":"))
+		action := strings.ToLower(h.Action.V)
+		if lost[low] && action != "set" && action != "unset" {
+			w.l.Closed("it changes a value that HAProxy cannot make: the header is removed, whoever sent it", "http-request set-header", h)
+			continue
+		}
+		rules := w.header(s, h, "http-request")
+		lost[low] = action != "unset" && len(rules) == 1 && strings.HasPrefix(rules[0].text, "http-request del-header ")
+		out = append(out, rules...)
 	}
 	return out
 }
@@ -145,12 +155,15 @@ func (w *writer) responseHeaders(s *spot) []rule {
 	return out
 }
 
+// fieldName is what a client may call a header (RFC 9110, section 5.6.2).
+var fieldName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+
 // header writes one rule of mod_headers.
 func (w *writer) header(s *spot, h *model.HeaderRule, when string) []rule {
 	name := strings.TrimSuffix(h.Name.V, ":")
-	remove := rule{h.At, when + " del-header " + name, ""}
+	remove := rule{h.At, when + " del-header " + word(name), ""}
 	lost := func(why string) []rule {
-		if h.Request.V && isToken(name) {
+		if h.Request.V && fieldName.MatchString(name) {
 			w.l.Closed(why+": the header is removed, whoever sent it", "http-request set-header", h)
 			return []rule{remove}
 		}
@@ -158,6 +171,10 @@ func (w *writer) header(s *spot, h *model.HeaderRule, when string) []rule {
 		return nil
 	}
 	if !isToken(name) {
+		if strings.EqualFold(h.Action.V, "unset") && h.Request.V && fieldName.MatchString(name) {
+			w.l.Exact(h)
+			return []rule{remove}
+		}
 		return lost("HAProxy cannot name this header")
 	}
 	action := strings.ToLower(h.Action.V)
@@ -205,6 +222,9 @@ func (w *writer) header(s *spot, h *model.HeaderRule, when string) []rule {
 // the whole value, so the rest of it is matched and kept as well.
 func (w *writer) edit(h *model.HeaderRule, when, name string, lost func(string) []rule) []rule {
 	re, to := h.Edit()
+	if h.Request.V && !strings.EqualFold(h.Action.V, "edit") {
+		return lost("HAProxy replaces the first match in each line, not all")
+	}
 	c, err := regexp.Compile(re)
 	if err != nil || !writable(re) || !writable(to) || strings.ContainsAny(to, "%") || strings.Contains(re, `\1`) {
 		return lost("this edit has no form in HAProxy")

@@ -16,6 +16,8 @@ import (
 func (w *writer) bind(f *frontend, l *plan.Listener) {
 	var addrs []string
 	switch {
+	case l.Address == "" && l.Family == "4":
+		addrs = []string{":" + itoa(l.Port)}
 	case l.Address == "":
 		addrs = []string{":" + itoa(l.Port), ":::" + itoa(l.Port) + " v6only"}
 	case strings.Contains(l.Address, ":"):
@@ -259,35 +261,42 @@ func (w *writer) verifyClients(f *frontend) []string {
 	return append(words, "verify optional")
 }
 
-func (w *writer) clientCA(t *model.TLS) string {
-	if t.CAFile.V != "" {
-		return w.file(t.CAFile.V)
-	}
-	return w.file(t.CAPath.V)
-}
+// clientCA is the file of authorities. Of a folder HAProxy takes every file, httpd
+// only those that are found by the hash of their subject, so none is named.
+func (w *writer) clientCA(t *model.TLS) string { return w.file(t.CAFile.V) }
 
 // clientCertificates refuses requests to sites that must have a certificate from
 // clients that gave none, or that named another site in the handshake.
 func (w *writer) clientCertificates(f *frontend) {
-	ca := ""
+	ca, crl := "", ""
 	for _, s := range f.sites {
 		asks, must := verifies(s.TLS)
 		if !asks {
 			continue
 		}
-		own := w.clientCA(s.TLS)
+		own, ownCRL := w.clientCA(s.TLS), w.file(s.TLS.CARevocation.V)
 		in := ""
 		if len(f.sites) > 1 {
 			in = "{ var(txn.at) -m beg " + pattern(s.Name+"/") + " }"
 		}
 		at := s.TLS.VerifyClient.Place()
-		shut := own == "" || ca != "" && own != ca || !writable(own) || !f.tls
+		trusts := !strings.EqualFold(s.TLS.VerifyClient.V, "optional_no_ca")
+		shut := ca != "" && own != "" && (own != ca || ownCRL != crl) || !writable(own+ownCRL) || !f.tls
 		if ca == "" {
-			ca = own
+			ca, crl = own, ownCRL
 		}
+		unchecked := s.Unchecked()
 		switch {
-		case shut && must:
-			w.l.Closed("one socket has one list of authorities: this virtual host refuses every request", "crt-list", s.TLS.VerifyClient, s.TLS.CAFile, s.TLS.CAPath)
+		case len(unchecked) > 0:
+			w.l.Closed("revoked certificates would be taken: this virtual host refuses every request", "bind … crl-file", unchecked, s.TLS.VerifyClient)
+			w.rule(rule{at, refusal(403), ""}, in)
+			continue
+		case trusts && own == "":
+			w.l.Closed("no file of authorities is named, and of a folder HAProxy trusts more than httpd: this virtual host refuses every request", "bind … ca-file", s.TLS.VerifyClient, s.TLS.CAPath)
+			w.rule(rule{at, refusal(403), ""}, in)
+			continue
+		case shut:
+			w.l.Closed("one socket has one list of authorities and of revoked certificates: this virtual host refuses every request", "crt-list", s.TLS.VerifyClient, s.TLS.CAFile, s.TLS.CAPath, s.TLS.CARevocation)
 			w.rule(rule{at, refusal(403), ""}, in)
 			continue
 		case must:
@@ -299,7 +308,13 @@ func (w *writer) clientCertificates(f *frontend) {
 		default:
 			w.l.Weaker("a certificate that does not verify ends the handshake; the depth of chains is not bounded", "verify optional", s.TLS.VerifyClient, s.TLS.VerifyDepth)
 		}
-		w.l.Exact(s.TLS.CAFile, s.TLS.CAPath, s.TLS.CARevocation)
+		w.l.Exact(s.TLS.CAFile, s.TLS.CARevocation)
+		w.l.Approx("only the authorities of SSLCACertificateFile are taken: fewer clients get in", "bind … ca-file", s.TLS.CAPath)
+		for _, d := range s.Server.Settings.Extras {
+			if strings.EqualFold(d.Name.V, "SSLCARevocationCheck") {
+				w.l.Approx("HAProxy checks the whole chain against it", "crl-file", d)
+			}
+		}
 		w.tlsOptions(s.TLS)
 	}
 	for _, s := range f.sites {
@@ -340,16 +355,21 @@ func (w *writer) memberTLS(p *plan.Pool, m *plan.Member) []string {
 	verify := strings.ToLower(t.ProxyVerify.V)
 	names := !(t.ProxyPeerName.IsWritten() && !t.ProxyPeerName.V)
 	switch ca := w.proxyCA(t); {
+	case len(p.Revoked) > 0:
+		w.l.Closed("revoked certificates would be taken: the member is disabled", "server … crl-file", p.Revoked)
+		return []string{"disabled"}
 	case verify != "require" && verify != "optional" && verify != "optional_no_ca":
 		words = append(words, "verify none")
 		w.l.Exact(t.ProxyVerify)
 		w.l.Weaker("HAProxy checks the name and the dates of a member's certificate only together with its authority", "verify required ca-file", t.ProxyPeerName, t.ProxyPeerCN, t.ProxyPeerExpire)
 	case ca == "" || !writable(ca):
-		w.l.Closed("no authority is named, so no certificate could be trusted: the member is disabled", "verify required ca-file", t.ProxyVerify)
+		w.l.Closed("no file of authorities is named, so no certificate could be trusted: the member is disabled", "verify required ca-file", t.ProxyVerify, t.ProxyCAPath)
 		return []string{"disabled"}
 	default:
 		words = append(words, "verify required ca-file", word(ca))
-		w.l.Exact(t.ProxyVerify, t.ProxyCAFile, t.ProxyCAPath)
+		w.l.Exact(t.ProxyVerify, t.ProxyCAFile)
+		w.l.Approx("only the authorities of SSLProxyCACertificateFile are taken: fewer members are trusted", "verify required ca-file", t.ProxyCAPath)
+		w.l.Weaker("HAProxy does not bound the depth of chains, httpd does (SSLProxyVerifyDepth, 1 by default)", "a ca-file with the direct issuer only", t.ProxyVerify, t.ProxyDepth)
 		if verify != "require" {
 			w.l.Approx("a member's certificate must verify", "verify required", t.ProxyVerify)
 		}
@@ -378,9 +398,5 @@ func (w *writer) memberTLS(p *plan.Pool, m *plan.Member) []string {
 	return words
 }
 
-func (w *writer) proxyCA(t *model.TLS) string {
-	if t.ProxyCAFile.V != "" {
-		return w.file(t.ProxyCAFile.V)
-	}
-	return w.file(t.ProxyCAPath.V)
-}
+// proxyCA is clientCA for members.
+func (w *writer) proxyCA(t *model.TLS) string { return w.file(t.ProxyCAFile.V) }

@@ -151,3 +151,17 @@ func isXML(t reflect.Type) bool {
 	}
 	return t == reflect.TypeFor[model.AccessLog]()
 }
+
+// directiveArea returns the area of a directive that the model has no field for.
+func directiveArea(d *model.Directive) string {
+	name := strings.ToLower(d.Name.V)
+	switch {
+	case d.Guard.V || d.Files.V || name == "regexdefaultoptions":
+		return "access"
+	case strings.HasPrefix(name, "sslcarevocation"), strings.HasPrefix(name, "sslocsp"), name == "sslcadnrequestfile", name == "sslcadnrequestpath":
+		return "client-certificate"
+	case strings.HasPrefix(name, "sslproxy"):
+		return "backend-tls"
+	}
+	return areas["Directive"]
+}

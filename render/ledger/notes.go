@@ -109,8 +109,8 @@ func (w *walker) unit(v reflect.Value) {
 	}
 	t := v.Type()
 	area := areas[t.Name()]
-	if d, ok := v.Addr().Interface().(*model.Directive); ok && (d.Guard.V || d.Files.V) {
-		area = "access"
+	if d, ok := v.Addr().Interface().(*model.Directive); ok {
+		area = directiveArea(d)
 	}
 	neutral := false
 	if m, ok := v.Addr().Interface().(*model.Mapping); ok {

@@ -3,6 +3,7 @@ package nginx
 import (
 	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 
 	"clowder/parse/model"
@@ -114,15 +115,20 @@ func (c *conf) earlyRules(s *server, site *plan.Site) []*dir {
 			for _, cond := range e.Source.Conds {
 				c.l.Exact(cond)
 			}
+			c.firstOnly(e)
 		case e.Kind == plan.EarlyRefuse:
 			c.l.Closed(why, "", e.Source)
 		default:
 			if list == nil && e.Target != "-" {
 				list, why = refuseEarly(e), why+": what its pattern matches is refused"
 			}
-			c.l.Drop(why, "rewrite, return, map", e.Source)
+			mark := c.l.Closed
+			if list == nil {
+				mark = c.l.Drop
+			}
+			mark(why, "rewrite, return, map", e.Source)
 			for _, cond := range e.Source.Conds {
-				c.l.Drop(why, "", cond)
+				mark(why, "", cond)
 			}
 		}
 		out = append(out, list...)
@@ -130,6 +136,16 @@ func (c *conf) earlyRules(s *server, site *plan.Site) []*dir {
 		jumped = jumped || r.HasFlag("S", "skip") || r.HasFlag("C", "chain") || r.HasFlag("N", "next")
 	}
 	return out
+}
+
+// firstOnly tells of conditions that a client can get around: of several headers of a
+// name nginx before 1.23 knows the first only, httpd looks at all of them.
+func (c *conf) firstOnly(e *plan.Early) {
+	for _, cond := range e.Conds {
+		if low := strings.ToLower(cond.Name); e.Kind == plan.EarlyRefuse && cond.What == plan.CondHeader && low != "cookie" && low != "x-forwarded-for" {
+			c.l.Weaker("of several headers of that name nginx before 1.23 looks at the first one only", "nginx 1.23 or later", cond.Source)
+		}
+	}
 }
 
 // refuseEarly refuses what a rule is about that would have led a request elsewhere:
@@ -366,11 +382,12 @@ func (c *conf) earlyProxy(s *server, site *plan.Site, e *plan.Early, re string, 
 	guarded := false
 	each(site, func(o *plan.Outcome) { guarded = guarded || !o.Access.Open() })
 	for _, sec := range site.Server.Sections {
+		guarded = guarded || slices.ContainsFunc(sec.Settings.Headers, func(r *model.HeaderRule) bool { return r.Request.V })
 		guarded = guarded || strings.HasPrefix(sec.Kind.V, "Proxy") && sec.Settings.Access != nil && !grantsAll(sec.Settings.Access)
 	}
 	closed := []*dir{d("return", "403").from(e.Source.At)}
 	if guarded {
-		c.l.Closed("it is not known which access rules hold for its requests: they are refused", "", e.Source)
+		c.l.Closed("it is not known which access rules and request headers of sections hold for its requests: they are refused", "", e.Source)
 		return closed, ""
 	}
 	u := c.upstream(e.Pool)

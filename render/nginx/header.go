@@ -15,6 +15,7 @@ type headerSet struct {
 	names  []string
 	values map[string]string // by lower-case name
 	from   map[string]*model.HeaderRule
+	lost   map[string]bool // a rule of it was not carried: nothing may be added to the rest
 }
 
 func (h *headerSet) set(name, value string, r *model.HeaderRule) {
@@ -34,7 +35,7 @@ func (h *headerSet) has(name string) bool {
 // (ngx_http_proxy_module, proxy_set_header).
 func (c *conf) requestHeaders(site *plan.Site, o *plan.Outcome, u *upstream) []*dir {
 	st := &o.Settings
-	h := &headerSet{values: map[string]string{}, from: map[string]*model.HeaderRule{}}
+	h := &headerSet{values: map[string]string{}, from: map[string]*model.HeaderRule{}, lost: map[string]bool{}}
 	c.l.Exact(st.PreserveHost, st.AddHeaders)
 	keep := st.PreserveHost.V || u.pool.AJP
 	if keep {
@@ -141,24 +142,45 @@ func (c *conf) requestRule(site *plan.Site, h *headerSet, r *model.HeaderRule, k
 		ok = false
 	}
 	own := "$http_" + strings.ReplaceAll(low, "-", "_")
+	before, ruled := h.values[low]
+	remove := func(why string) {
+		h.set(name, "", r)
+		h.lost[low] = true
+		c.l.Closed(why+": the header is removed from all requests, whoever sent it", "map and proxy_set_header", r)
+	}
 	switch {
 	case action == "unset":
 		// Also when it is bound to a condition: the header is taken away in any case.
 		h.set(name, "", r)
 		c.conditional(r, "the header is always removed")
-	case action == "edit" || action == "edit*" || action == "note" || action == "echo":
-		c.l.Drop("nginx cannot edit a header: members get it as the client sent it", "map and proxy_set_header", r)
+	case action == "note" || action == "echo":
+		c.l.Drop("nginx has nothing like it", "", r)
+	case strings.HasPrefix(action, "edit"):
+		remove("nginx cannot edit a header")
 	case !ok:
-		h.set(name, "", r)
-		c.l.Drop("nginx does not know the value or the condition: the header is removed from all requests", "map and proxy_set_header", r)
+		remove("nginx does not know the value or the condition")
 	case action == "set":
 		h.set(name, value, r)
+		delete(h.lost, low)
 		c.l.Exact(r)
-	case action == "setifempty":
+	case h.lost[low]:
+		remove("it adds to a value that nginx cannot make")
+	case action == "setifempty" && ruled && before != "":
+		if h.from[low] == nil { // one of httpd's own, which is set later than this rule
+			h.set(name, c.variable("map", own, "header", d("default", own), d("", value)), r)
+		}
+		c.l.Exact(r)
+	case action == "setifempty" && !ruled:
 		h.set(name, c.variable("map", own, "header", d("default", own), d("", value)), r)
 		c.l.Exact(r)
-	case h.has(name) && h.values[low] != "":
-		h.set(name, h.values[low]+", "+value, r)
+	case action == "setifempty":
+		h.set(name, value, r)
+		c.l.Exact(r)
+	case ruled && before != "":
+		h.set(name, before+", "+value, r)
+		c.l.Exact(r)
+	case ruled:
+		h.set(name, value, r)
 		c.l.Exact(r)
 	default: // add, append, merge
 		h.set(name, c.variable("map", own, "header", d("default", own+", "+value), d("", value)), r)

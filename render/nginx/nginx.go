@@ -37,8 +37,10 @@ func Render(s *model.Setup, opts target.Options) (*target.Result, error) {
 	l.Means(means)
 	res := &target.Result{}
 	folders := map[string]bool{}
+	unknown := plan.UnknownGuards(s)
 	for _, p := range plan.All(s) {
 		c := newConf(p, l, opts)
+		c.unknown = len(unknown) > 0
 		name := "nginx.conf"
 		if len(s.FrontEnds) > 1 {
 			name = path.Join(folder(folders, p.Front.Name.V), name)
@@ -46,7 +48,7 @@ func Render(s *model.Setup, opts target.Options) (*target.Result, error) {
 		res.Files = append(res.Files, target.File{Name: name, Data: []byte(c.write())})
 		p.Mark(l)
 	}
-	res.Notes = l.Notes(s.FrontEnds)
+	res.Notes = append(l.Notes(s.FrontEnds), plan.UnknownNotes(unknown)...)
 	return res, nil
 }
 
@@ -73,9 +75,10 @@ func unique(used map[string]bool, name string) string {
 
 // conf is one nginx.conf in the making.
 type conf struct {
-	plan *plan.Plan
-	l    *ledger.Ledger
-	opts target.Options
+	plan    *plan.Plan
+	l       *ledger.Ledger
+	opts    target.Options
+	unknown bool // something that may restrict requests is not understood
 
 	names    map[string]bool // upstreams and variables in use
 	top      []*dir          // maps, geos and log formats of the http block

@@ -223,6 +223,9 @@ func (c *conf) listen(on []socket) []*dir {
 		}
 		port := strconv.Itoa(s.Port)
 		addrs := []string{port, "[::]:" + port}
+		if s.Family == "4" {
+			addrs = addrs[:1]
+		}
 		if s.Address != "" {
 			addrs = []string{s.Address + ":" + port}
 			if strings.Contains(s.Address, ":") {
@@ -281,7 +284,7 @@ func (c *conf) server1(site *plan.Site, on []socket) *server {
 	s.head = append(s.head, real...)
 	s.anyone = !known
 	s.head = append(s.head, c.logs(site)...)
-	if closed != "" {
+	if closed != "" || c.unknown {
 		s.early = append(s.early, d("return", "403"))
 		return c.safe(s, site)
 	}
@@ -300,6 +303,11 @@ func (c *conf) body(s *server, site *plan.Site) {
 	line := blk("if", []string{"$uri", "~", `[\x00-\x1f]`}, d("return", "400"))
 	line.note = "No expression below looks beyond the end of a line."
 	s.early = append(s.early, line)
+	if slices.ContainsFunc(c.plan.Listeners, func(l *plan.Listener) bool { return len(l.Sites) > 1 }) {
+		absolute := blk("if", []string{"$request", "~", "^[^ ]+ +[^/* ]"}, d("return", "400"))
+		absolute.note = "A target with a host would choose the server, and members would be told another one."
+		s.early = append(s.early, absolute)
+	}
 	raw := c.raw(site)
 	if proxies(site) && !raw {
 		same := d("rewrite", "^", "$uri")

@@ -35,13 +35,18 @@ func (c *conf) tlsServer(s *plan.Site) (out []*dir, closed string) {
 		out = append(out, d("ssl_stapling", "on").from(t.Stapling.Place()))
 	}
 	l.Approx("nginx needs a resolver to reach the authority: add the directive resolver", "ssl_stapling", t.Stapling)
-	more, closed := c.clientCertificates(t)
+	if c.mixed(s) {
+		tickets := d("ssl_session_tickets", "off")
+		tickets.note = "A session of one server must not be taken up on another, which asks for other certificates."
+		out = append(out, tickets)
+	}
+	more, closed := c.clientCertificates(s)
 	return append(out, more...), closed
 }
 
 // clientCertificates is SSLVerifyClient and what belongs to it.
-func (c *conf) clientCertificates(t *model.TLS) (out []*dir, closed string) {
-	l := c.l
+func (c *conf) clientCertificates(s *plan.Site) (out []*dir, closed string) {
+	t, l := s.TLS, c.l
 	l.Drop("nginx has no environment for programs; what members need goes into headers", "proxy_set_header with $ssl_client_s_dn, $ssl_client_verify and the like", t.Options)
 	if t.Options.IsSet() && strings.EqualFold(strings.TrimPrefix(strings.TrimSpace(t.Options.V), "+"), "StrictRequire") {
 		l.Exact(t.Options)
@@ -56,6 +61,11 @@ func (c *conf) clientCertificates(t *model.TLS) (out []*dir, closed string) {
 		l.Closed(closed, "ssl_client_certificate", t.VerifyClient, t.CAPath)
 		return nil, closed
 	}
+	if list := s.Unchecked(); list != nil {
+		closed = "revoked certificates would be taken: everybody is refused until the lists stand in one file, ssl_crl"
+		l.Closed(closed, "ssl_crl, ssl_ocsp", list)
+		return nil, closed
+	}
 	word := map[string]string{"require": "on", "optional": "optional", "optional_no_ca": "optional_no_ca"}[mode]
 	if word == "" {
 		word = "on"
@@ -66,14 +76,38 @@ func (c *conf) clientCertificates(t *model.TLS) (out []*dir, closed string) {
 		out = append(out, d("ssl_client_certificate", c.lit(c.file(t.CAFile.V))).from(t.CAFile.Place()))
 	}
 	l.Approx("only the authorities of SSLCACertificateFile are taken: fewer clients get in", "ssl_client_certificate", t.CAPath)
-	if t.VerifyDepth.IsSet() && t.VerifyDepth.V != 1 {
-		out = append(out, d("ssl_verify_depth", itoa(t.VerifyDepth.V)).from(t.VerifyDepth.Place()))
-	}
+	out = append(out, depth("ssl_verify_depth", t.VerifyDepth)...)
 	if t.CARevocation.V != "" {
 		out = append(out, d("ssl_crl", c.lit(c.file(t.CARevocation.V))).from(t.CARevocation.Place()))
 		l.Approx("nginx checks the whole chain against it", "ssl_crl", t.CARevocation)
+		for _, x := range s.Server.Settings.Extras {
+			if strings.EqualFold(x.Name.V, "SSLCARevocationCheck") {
+				l.Approx("nginx checks the whole chain against it", "ssl_crl", x)
+			}
+		}
 	}
 	return out, ""
+}
+
+// depth writes how long a chain may be: httpd counts the authority at its end
+// (ssl_callback_SSLVerify of ssl_engine_kernel.c), OpenSSL, and so nginx, does not.
+// Without a word both say 1.
+func depth(name string, v model.Int) []*dir {
+	return []*dir{d(name, itoa(max(0, v.Or(1)-1))).from(v.Place())}
+}
+
+// mixed reports whether the site shares a socket with one that asks clients for
+// other certificates. nginx before 1.27.4 takes a session up without a look at them.
+func (c *conf) mixed(s *plan.Site) bool {
+	asks := func(s *plan.Site) string {
+		if s.TLS == nil || s.TLS.VerifyClient.V == "" || strings.EqualFold(s.TLS.VerifyClient.V, "none") {
+			return ""
+		}
+		return strings.ToLower(s.TLS.VerifyClient.V) + "\n" + s.TLS.CAFile.V + "\n" + s.TLS.CARevocation.V
+	}
+	return slices.ContainsFunc(c.plan.Listeners, func(l *plan.Listener) bool {
+		return l.TLS && slices.Contains(l.Sites, s) && slices.ContainsFunc(l.Sites, func(o *plan.Site) bool { return asks(o) != asks(s) })
+	})
 }
 
 var allProtocols = []string{"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"}
@@ -184,6 +218,11 @@ func (c *conf) backendTLS(u *upstream) string {
 		return "its members speak TLS, but SSLProxyEngine is not on: the requests are answered with 503, as httpd refuses them"
 	}
 	l.Exact(t.ProxyEngine)
+	if len(u.pool.Revoked) > 0 {
+		why := "revoked certificates of members would be taken: the requests are answered with 503 until the lists stand in one file, proxy_ssl_crl"
+		l.Closed(why, "proxy_ssl_crl", u.pool.Revoked)
+		return why
+	}
 	if verifies(t) && t.ProxyCAFile.V == "" {
 		why := "nginx needs the authorities in one file, proxy_ssl_trusted_certificate: the requests are answered with 503 until it stands there"
 		l.Closed(why, "proxy_ssl_trusted_certificate", t.ProxyVerify, t.ProxyCAPath)
@@ -227,9 +266,7 @@ func (c *conf) tlsMembers(u *upstream) []*dir {
 	if verifies(t) {
 		out = append(out, d("proxy_ssl_verify", "on").from(t.ProxyVerify.Place()),
 			d("proxy_ssl_trusted_certificate", c.lit(c.file(t.ProxyCAFile.V))).from(t.ProxyCAFile.Place()))
-		if t.ProxyDepth.IsSet() && t.ProxyDepth.V != 1 {
-			out = append(out, d("proxy_ssl_verify_depth", itoa(t.ProxyDepth.V)).from(t.ProxyDepth.Place()))
-		}
+		out = append(out, depth("proxy_ssl_verify_depth", t.ProxyDepth)...)
 		l.Approx("only the authorities of SSLProxyCACertificateFile are taken: fewer members are trusted", "proxy_ssl_trusted_certificate", t.ProxyCAPath)
 		if !same {
 			l.Person("nginx checks one name, "+comment(host)+", for all members: their certificates must have it, or they are refused", "proxy_ssl_name", t.ProxyVerify)

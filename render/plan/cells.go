@@ -153,11 +153,11 @@ type cutter struct {
 	sections, mappings, redirects *prefixes
 	patterned                     []*model.Section // Locations with a pattern, or with redirects that have one
 	proxies                       []*model.Section // Proxy and ProxyMatch
-	targets                       map[string]*target
+	targets                       map[string]*goal
 }
 
-// target is what belongs to the target of a mapping.
-type target struct {
+// goal is what belongs to the target of a mapping.
+type goal struct {
 	pool      *Pool
 	rest, why string           // see [builder.pool]
 	sections  []*model.Section // Proxy sections that apply to it
@@ -165,10 +165,10 @@ type target struct {
 }
 
 // target returns what belongs to the target of a mapping.
-func (c *cutter) target(url string) *target {
+func (c *cutter) target(url string) *goal {
 	t := c.targets[url]
 	if t == nil {
-		t = &target{}
+		t = &goal{}
 		t.pool, t.rest, t.why = c.b.pool(c.site, url)
 		for _, sec := range c.proxies {
 			if proxied(sec, url) {
@@ -183,7 +183,7 @@ func (c *cutter) target(url string) *target {
 }
 
 func newCutter(b *builder, s *Site) *cutter {
-	c := &cutter{b: b, site: s, srv: s.Server, sections: &prefixes{}, mappings: &prefixes{}, redirects: &prefixes{}, targets: map[string]*target{}}
+	c := &cutter{b: b, site: s, srv: s.Server, sections: &prefixes{}, mappings: &prefixes{}, redirects: &prefixes{}, targets: map[string]*goal{}}
 	for i, sec := range c.srv.Sections {
 		if strings.HasPrefix(sec.Kind.V, "Location") {
 			re := sectionRegex(sec)

@@ -33,7 +33,10 @@ func (b *builder) listeners() {
 	}
 	for _, li := range f.Listens {
 		for _, l := range b.sockets(li) {
-			if slices.ContainsFunc(b.plan.Listeners, func(o *Listener) bool { return o.Address == l.Address && o.Port == l.Port }) {
+			if i := slices.IndexFunc(b.plan.Listeners, func(o *Listener) bool { return o.Address == l.Address && o.Port == l.Port }); i >= 0 {
+				if l.Family == "" {
+					b.plan.Listeners[i].Family = ""
+				}
 				continue
 			}
 			for _, vh := range choose(f.VHosts, l) {
@@ -56,7 +59,10 @@ func (b *builder) listeners() {
 // sockets returns the listener of a Listen line, and before one on every address
 // those of virtual hosts that name an address.
 func (b *builder) sockets(li *model.Listen) []*Listener {
-	addr := li.Address.V
+	addr, family := li.Address.V, ""
+	if addr == "0.0.0.0" {
+		family = "4"
+	}
 	if model.IsWildcard(addr) {
 		addr = ""
 	}
@@ -73,7 +79,7 @@ func (b *builder) sockets(li *model.Listen) []*Listener {
 			}
 		}
 	}
-	return append(out, &Listener{Source: li, Address: addr, Port: li.Port.V})
+	return append(out, &Listener{Source: li, Address: addr, Family: family, Port: li.Port.V})
 }
 
 // splitAddress takes an address of <VirtualHost> apart; host "" is every address,

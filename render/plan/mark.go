@@ -3,6 +3,7 @@ package plan
 import (
 	"clowder/parse/model"
 	"clowder/render/ledger"
+	"clowder/render/target"
 )
 
 // Outcomes lists every outcome of the plan: of each site's cells and branches.
@@ -65,4 +66,14 @@ func (m *Member) mark(l *ledger.Ledger) {
 		l.Closed("HTTP has no shared secret: keep the connector where only the proxy reaches it", "a firewall, an address, or client certificates", m.Source.Secret)
 		l.Drop("it is AJP's CPing", "", m.Source.Ping)
 	}
+}
+
+// UnknownNotes are the notes on what [UnknownGuards] lists.
+func UnknownNotes(list []model.Unmapped) []target.Note {
+	var out []target.Note
+	for _, u := range list {
+		out = append(out, target.Note{Loss: target.Dropped, ID: "access", Security: true, Span: u.Span, Fact: u.What,
+			Message: "it may restrict requests in a way that is not understood: every request is refused"})
+	}
+	return out
 }

@@ -115,9 +115,7 @@ func restricts(s *model.Settings) bool {
 	if a := newAccess(s.Access); !a.Open() {
 		return true
 	}
-	if s.Rewrite != nil && slices.ContainsFunc(s.Rewrite.Rules, func(r *model.RewriteRule) bool {
-		return r.HasFlag("F", "forbidden") || r.HasFlag("G", "gone")
-	}) {
+	if s.Rewrite != nil && slices.ContainsFunc(s.Rewrite.Rules, turnsAway) {
 		return true
 	}
 	return slices.ContainsFunc(s.Extras, func(d *model.Directive) bool { return d.Guard.V })
@@ -226,34 +224,6 @@ func (c *cutter) proxy(o *Outcome, of *model.Section) {
 	}
 	if o.Strip == "/" && o.To == "" {
 		o.To = "/"
-	}
-}
-
-// guard closes what is protected by directives that the model does not understand.
-func (c *cutter) guard(o *Outcome) {
-	for _, d := range o.Settings.Extras {
-		if strings.HasPrefix(strings.ToLower(d.Name.V), "remoteip") && !o.Access.Free.All() && !o.Access.Free.Empty() {
-			o.Access = closed(o.Access, d, "it says whose address counts, which is not carried over: who is let in by address is refused")
-			continue
-		}
-		if !d.Guard.V || strings.EqualFold(d.Name.V, "SSLRequireSSL") && c.site.TLS != nil {
-			continue
-		}
-		o.Access = closed(o.Access, d, "what it restricts cannot be said there: every request that it could be about is refused")
-	}
-	for _, sec := range o.Sections {
-		rw := sec.Settings.Rewrite
-		if rw == nil || o.Settings.Rewrite == nil || !o.Settings.Rewrite.Engine.V {
-			continue
-		}
-		for _, r := range rw.Rules {
-			switch {
-			case r.HasFlag("F", "forbidden") || r.HasFlag("G", "gone"):
-				o.Access = closed(o.Access, r, "a rule of a section that refuses requests: everything in the section is refused")
-			case r.HasFlag("R", "redirect"):
-				o.Access = closed(o.Access, r, "a rule of a section that sends requests elsewhere: everything in the section is refused")
-			}
-		}
 	}
 }
 

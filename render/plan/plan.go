@@ -22,6 +22,7 @@ type Plan struct {
 type Listener struct {
 	Source  *model.Listen
 	Address string // "" for every address
+	Family  string // "4" when Address is "" and only IPv4 is listened on, else ""
 	Port    int
 	TLS     bool    // its default site has SSLEngine on
 	Sites   []*Site // in the order of their choice; the first is the default

@@ -17,10 +17,11 @@ type Pool struct {
 	Balancer *model.Balancer // merged over the main server's; nil for a plain worker
 	Members  []*Member
 	Sticky   *Sticky
-	Path     string     // the path that all usable members have in their URL, without a slash at its end
-	TLS      *model.TLS // settings for https members, nil without any
-	AJP      bool       // some member was an ajp:// one
-	Upgrade  bool       // some member takes upgrades (ws://, wss:// or upgrade=)
+	Path     string             // the path that all usable members have in their URL, without a slash at its end
+	TLS      *model.TLS         // settings for https members, nil without any
+	Revoked  []*model.Directive // lists of members' revoked certificates that have no field, see Sealed
+	AJP      bool               // some member was an ajp:// one
+	Upgrade  bool               // some member takes upgrades (ws://, wss:// or upgrade=)
 }
 
 // Sticky is how a session stays on its member: the route is what follows the
@@ -143,7 +144,7 @@ func (b *builder) balancer(s *Site, bal *model.Balancer) *Pool {
 	if p := b.pools[key]; p != nil {
 		return p
 	}
-	p := &Pool{Name: b.identifier(bal.Name.V), Balancer: bal, TLS: s.Server.TLS}
+	p := &Pool{Name: b.identifier(bal.Name.V), Balancer: bal, TLS: s.Server.TLS, Revoked: unchecked(s.Server)}
 	names := map[string]bool{}
 	for _, m := range bal.Members {
 		p.Members = append(p.Members, b.member(m, names))
@@ -175,7 +176,7 @@ func (b *builder) worker(s *Site, w *model.Member, target string) *Pool {
 	}
 	m := b.member(w, map[string]bool{})
 	m.Path, m.Route = "", ""
-	p := &Pool{Name: b.identifier(m.Host + "_" + strconv.Itoa(m.Port)), Members: []*Member{m}, TLS: s.Server.TLS}
+	p := &Pool{Name: b.identifier(m.Host + "_" + strconv.Itoa(m.Port)), Members: []*Member{m}, TLS: s.Server.TLS, Revoked: unchecked(s.Server)}
 	return b.finish(key, p)
 }
 
@@ -359,8 +360,10 @@ func (p *Pool) Sealed() string {
 		return ""
 	case t == nil || !t.ProxyEngine.V:
 		return "SSLProxyEngine is not On, so httpd refuses this"
-	case t.ProxyVerify.V != "" && !strings.EqualFold(t.ProxyVerify.V, "none") && t.ProxyCAFile.V == "":
+	case !off(t.ProxyVerify) && t.ProxyCAFile.V == "":
 		return "certificates are verified, and no file names their authority"
+	case len(p.Revoked) > 0:
+		return "revoked certificates are asked for, and would be taken"
 	}
 	return ""
 }
@@ -370,6 +373,7 @@ func (p *Pool) MarkSealed(l *ledger.Ledger, why string) {
 	for _, m := range p.Members {
 		l.Closed(why+": requests for it are refused", "SSLProxyCACertificateFile here", m.Source.URL)
 	}
+	l.Closed(why, "", p.Revoked)
 	if p.TLS != nil {
 		l.Closed(why, "", p.TLS.ProxyVerify, p.TLS.ProxyCAPath)
 	}

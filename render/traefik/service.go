@@ -226,7 +226,8 @@ func (w *writer) backendTLS(t *serversTr, tls *model.TLS, members []*plan.Member
 	}
 	w.l.Exact(tls.ProxyEngine)
 	if verify {
-		w.l.Exact(tls.ProxyVerify, tls.ProxyCAFile, tls.ProxyPeerName)
+		w.l.Exact(tls.ProxyCAFile, tls.ProxyPeerName)
+		w.l.Weaker("Traefik sets no bound to the length of a chain, httpd does (SSLProxyVerifyDepth, 1 by default)", "rootCAs with the last authority of the chain only", tls.ProxyVerify, tls.ProxyDepth)
 		t.RootCAs = []string{tls.ProxyCAFile.V}
 		if tls.ProxyPeerName.IsWritten() && !tls.ProxyPeerName.V {
 			w.l.Approx("the name is compared in any case", "", tls.ProxyPeerName)
