@@ -35,14 +35,17 @@ func startFrontEnd(f *model.FrontEnd, noFiles bool, o Options) (*frontend, error
 		p.Close()
 		return nil, errors.New("the configuration has no Listen directive, so the balancer would answer nowhere")
 	}
+	slots := slotsOf(f)
 	for _, l := range listens {
 		addr := net.JoinHostPort(l.Address, strconv.Itoa(l.Port))
-		ln, err := net.Listen("tcp", addr)
+		ln, err := listenTCP(f, l)
 		if err != nil {
 			err = explainListen(err, l.Port, o.PortOffset)
 			return nil, errors.Join(err, fe.stop(context.Background()))
 		}
-		srv := front.New(front.Config{Handler: p.Handler(l), KeepAlive: true, ErrorPage: proxy.ErrorPage, ServerHeader: "clowder", Log: log})
+		cfg := front.Config{Handler: p.Handler(l), ErrorPage: proxy.ErrorPage, ServerHeader: "clowder", Log: log, Slots: slots}
+		applyLimits(&cfg, p, l)
+		srv := front.New(cfg)
 		fe.servers = append(fe.servers, srv)
 		fe.addresses["http:"+strconv.Itoa(l.Port)] = ln.Addr().String()
 		go func() {

@@ -28,6 +28,7 @@ type conf struct {
 	authName      string
 	rule          *rule // of the last Location that has one
 	realm         string
+	bodyLimit     int64 // LimitRequestBody; -1 when nothing was written
 }
 
 type reverse struct{ from, to string }
@@ -76,6 +77,9 @@ func (l *layer) over(c *conf) {
 	put(&c.addHeaders, s.AddHeaders)
 	put(&c.continue100, s.Continue100)
 	put(&c.interp, s.InterpolEnv)
+	if given(s.LimitBody) {
+		c.bodyLimit = int64(s.LimitBody.V)
+	}
 	put(&c.override, s.ErrorOverride)
 	c.reverses = l.reverse(c.reverses, s.Reverses)
 	c.cookiePaths = l.reverse(c.cookiePaths, s.CookiePaths)

@@ -103,7 +103,7 @@ func (c *call) forward() *problem {
 	}
 	hold := c.conf.continue100 && q.Body != nil && strings.EqualFold(q.Header.Get("Expect"), "100-continue")
 	if err := c.body.read(q, hold); err != nil {
-		return &problem{status: 400, err: err}
+		return &problem{status: bodyStatus(err), err: err}
 	}
 	for _, r := range c.conf.headers {
 		if r.m.Request.V {

@@ -92,6 +92,7 @@ func New(f *model.FrontEnd, o Options) (*Proxy, error) {
 		}
 		p.vhosts = append(p.vhosts, s)
 	}
+	p.bindBounds()
 	return p, nil
 }
 

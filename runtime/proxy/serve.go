@@ -40,6 +40,11 @@ func protocol(q *exchange.Request) string {
 func (p *Proxy) serve(x *exchange.Exchange, l Listen) {
 	c := &call{p: p, x: x, srv: p.virtualHost(x.Req, l), start: time.Now()}
 	c.conf = c.srv.base
+	if b := c.srv.bounds; b != nil {
+		if w, ok := x.W.(exchange.Bounded); ok {
+			w.Bound(b)
+		}
+	}
 	if prob := c.run(); prob != nil {
 		c.problem(prob)
 	}
@@ -82,6 +87,9 @@ func (c *call) run() *problem {
 	}
 	if q.Method == "TRACE" && !c.srv.trace {
 		return &problem{status: 405}
+	}
+	if prob := c.limitBody(); prob != nil {
+		return prob
 	}
 	switch {
 	case c.url != "":

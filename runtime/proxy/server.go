@@ -37,6 +37,7 @@ type server struct {
 	trace     bool
 	maxFwd    int
 	logs      []*accessLog
+	bounds    *exchange.Bounds // nil when all servers have the same
 }
 
 // pick returns the virtual host's value if it was given, else the main server's.
@@ -75,7 +76,7 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 	if m := pick(main.MaxForwards, v.MaxForwards); given(m) {
 		s.maxFwd = m.V
 	}
-	s.base = conf{addHeaders: true, continue100: true, realm: s.name}
+	s.base = conf{bodyLimit: -1, addHeaders: true, continue100: true, realm: s.name}
 	for _, m := range both {
 		l, err := newLayer(&m.Settings, "")
 		if err != nil {

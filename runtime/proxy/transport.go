@@ -156,7 +156,7 @@ func (a *attempt) httpProblem(e *upstream.Error) *problem {
 		}
 		return &problem{status: 502, phrase: proxyErr, reason: "Error during send", err: e}
 	case upstream.Body:
-		return &problem{status: 400, err: e}
+		return &problem{status: bodyStatus(e.Err), err: e}
 	case upstream.Continue:
 		a.fail()
 		return &problem{status: 503, phrase: phraseIf(a.b == nil), reason: "Timeout on 100-Continue", err: e}
