@@ -44,7 +44,7 @@ func TestRates(t *testing.T) {
 		{"below the rate", head(90), 150, time.Second, "HTTP/1.1 408 ", 28 * time.Second},
 		{"at the rate, too long", head(90), 400, time.Second, "HTTP/1.1 408 ", 40 * time.Second},
 		{"fast", head(90), 2000, time.Second, "HTTP/1.1 200 ", 8 * time.Second},
-		{"slow body", post(20000), 100, time.Second, "HTTP/1.1 408 ", 25 * time.Second},
+		{"slow body", post(20000), 100, time.Second, "HTTP/1.1 408 ", 24 * time.Second},
 		{"body at the rate", post(20000), 600, time.Second, "HTTP/1.1 200 ", 33 * time.Second},
 		{"stalled body", post(10), 100, time.Second, "HTTP/1.1 408 ", 20 * time.Second},
 	} {
