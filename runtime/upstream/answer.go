@@ -65,16 +65,20 @@ func (t *trip) readHead(timeout time.Duration) (*answer, *Error) {
 	c := t.c
 	c.in = c.in[:0]
 	_, raw, err := c.line(t.max-1, timeout)
+	if err == nil && len(c.in) == 0 {
+		// One stray line end before the status line is let pass, as by httpd.
+		_, raw, err = c.line(t.max-1, timeout)
+	}
 	if raw == 0 && err != nil {
 		return nil, fail(Wait, err)
 	}
 	a := &answer{}
 	line := c.in
-	if !statusForm(line) && err != nil && err != io.EOF && err != ErrHeadTooLong {
-		return nil, fail(Read, err)
+	if !statusForm(line) && err != nil && err != ErrHeadTooLong {
+		return nil, fail(Read, unexpected(err))
 	}
 	if !statusForm(line) {
-		return t.old(a, raw)
+		return t.old(a)
 	}
 	if err != nil && err != ErrHeadTooLong {
 		return nil, fail(Read, unexpected(err))
@@ -119,13 +123,10 @@ func statusForm(l []byte) bool {
 	return true
 }
 
-// old takes what has no status line as an HTTP/0.9 answer.
-func (t *trip) old(a *answer, raw int) (*answer, *Error) {
+// old takes what has no status line as an HTTP/0.9 answer. As in httpd the first
+// line has lost its end.
+func (t *trip) old(a *answer) (*answer, *Error) {
 	c := t.c
-	end := len(c.in)
-	if raw > end { // the line's end was cut off in place
-		c.in = c.in[:raw]
-	}
 	a.prefix = bytes.Clone(c.in)
 	a.old, a.status, a.reason = true, 200, "OK"
 	return a, nil
@@ -209,9 +210,6 @@ func parseField(in []byte, from int) (fieldSpan, bool) {
 		return fieldSpan{}, false
 	}
 	s := fieldSpan{from, from + i, from + i + 1, len(in)}
-	for s.name1 > from && (in[s.name1-1] == ' ' || in[s.name1-1] == '\t') {
-		s.name1--
-	}
 	for s.value0 < s.value1 && (in[s.value0] == ' ' || in[s.value0] == '\t') {
 		s.value0++
 	}

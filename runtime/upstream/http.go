@@ -334,6 +334,9 @@ func (t *trip) response(a *answer, stop func() bool) (*exchange.Response, *Error
 		resp.Length, b.left = fr.length, 0
 		b.finish()
 	case fr.chunked:
+		if c.badFirstChunk() {
+			return nil, &Error{Phase: Read, Err: ErrBadChunk}
+		}
 		b.chunked, b.left = true, 0
 	case fr.length >= 0:
 		resp.Length, b.left = fr.length, fr.length
