@@ -74,7 +74,7 @@ func (t *trip) readHead(timeout time.Duration) (*answer, *Error) {
 	}
 	a := &answer{}
 	line := c.in
-	if !statusForm(line) && err != nil && err != ErrHeadTooLong {
+	if !statusForm(line) && err != nil && err != ErrHeadTooLong && !(err == io.EOF && raw >= t.max) {
 		return nil, fail(Read, unexpected(err))
 	}
 	if !statusForm(line) {
