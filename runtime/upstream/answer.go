@@ -253,16 +253,16 @@ func frame(a *answer) (framing, error) {
 			}
 		}
 	}
-	if fr.chunked {
-		fr.both = lengths > 0
-		return fr, nil
-	}
 	if lengths == 0 {
 		return fr, nil
 	}
 	n, ok := parseLength(length)
 	if lengths > 1 || !ok {
 		return fr, ErrBadLength
+	}
+	if fr.chunked {
+		fr.both = true
+		return fr, nil
 	}
 	fr.length = n
 	return fr, nil

@@ -293,6 +293,9 @@ func (t *trip) answer(until100 bool) (*answer, *Error) {
 		if a.status >= 200 || a.status == 101 || a.status < 100 {
 			return a, nil
 		}
+		if _, err := frame(a); err != nil {
+			return nil, &Error{Phase: Read, Err: err}
+		}
 		if t.r.Interim != nil {
 			if err := t.r.Interim(a.status, a.reason, a.header); err != nil {
 				return nil, &Error{Phase: Body, Err: err}
