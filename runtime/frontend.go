@@ -29,6 +29,8 @@ type frontend struct {
 	cur     *generation
 	old     []*generation // that may have requests in progress
 	secure  bool          // cur uses TLS
+	slots   front.Slots   // one for each connection, of all servers; nil without a bound
+	bound   int           // how many slots, 0 for no bound
 	doors   map[string]*door
 	retired []*front.Server // that may have connections
 }
@@ -47,6 +49,7 @@ type change struct {
 	f      *frontend
 	proxy  *proxy.Proxy
 	secure bool
+	bound  int
 	opened map[string]*socket
 }
 
@@ -73,7 +76,7 @@ func (f *frontend) prepare(m *model.FrontEnd, noFiles bool) (*change, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &change{f: f, proxy: p, secure: usesTLS(m), opened: map[string]*socket{}}
+	c := &change{f: f, proxy: p, secure: usesTLS(m), bound: connections(m), opened: map[string]*socket{}}
 	if len(p.Listens()) == 0 {
 		c.drop()
 		return nil, errors.New("the configuration has no Listen directive, so the balancer would answer nowhere")
@@ -83,7 +86,7 @@ func (f *frontend) prepare(m *model.FrontEnd, noFiles bool) (*change, error) {
 		if f.doors[addr] != nil || c.opened[addr] != nil {
 			continue
 		}
-		ln, err := net.Listen("tcp", addr)
+		ln, err := listenTCP(m, l)
 		if err != nil {
 			err = f.explainListen(err, l)
 			c.drop()
@@ -113,6 +116,9 @@ func (c *change) take() (opened, closed []string) {
 	}
 	c.proxy.Go()
 	f.cur = newGeneration(c.proxy)
+	if c.bound != f.bound {
+		f.bound, f.slots = c.bound, newSlots(c.bound)
+	}
 	renew := c.secure || f.secure
 	f.secure = c.secure
 	wanted := map[string]bool{}
@@ -152,7 +158,7 @@ func (c *change) take() (opened, closed []string) {
 func (f *frontend) open(d *door, l proxy.Listen, renew bool) {
 	d.listen = l
 	d.gate.to.Store(&entry{f.cur, f.cur.proxy.Handler(l)})
-	cfg := serverConfig(f.cur.proxy, l)
+	cfg := f.serverConfig(l)
 	if d.server != nil && !renew && sameServer(d.config, cfg) {
 		return
 	}
@@ -174,8 +180,11 @@ func (f *frontend) open(d *door, l proxy.Listen, renew bool) {
 
 // serverConfig are the settings of the server of one address, without what is the
 // same for all.
-func serverConfig(p *proxy.Proxy, l proxy.Listen) front.Config {
-	return front.Config{KeepAlive: true, ServerHeader: "clowder", H2C: p.H2C(l), MaxStreams: p.MaxStreams()}
+func (f *frontend) serverConfig(l proxy.Listen) front.Config {
+	p := f.cur.proxy
+	c := front.Config{ServerHeader: "clowder", H2C: p.H2C(l), MaxStreams: p.MaxStreams(), Slots: f.slots, Log: f.log}
+	applyLimits(&c, p, l)
+	return c
 }
 
 // sameServer reports whether a server can stay; functions count as different.

@@ -24,7 +24,7 @@ func of(table map[string]string, name string) string {
 // Reasons returns every reason, for the comparison with the manual.
 func Reasons() []string {
 	var out []string
-	for _, table := range []map[string]string{stricter, differs} {
+	for _, table := range []map[string]string{stricter, differs, answerStricter} {
 		for reason := range table {
 			out = append(out, reason)
 		}
@@ -50,4 +50,18 @@ var stricter = map[string]string{
 var differs = map[string]string{
 	"ranges are left to the member":  "field-46",
 	"LF alone before a request line": "pipeline-14",
+}
+
+// AnswerStricter tells why clowder refuses a backend's answer that httpd lets
+// through, "" when it does not.
+func AnswerStricter(name string) string { return of(answerStricter, name) }
+
+var answerStricter = map[string]string{
+	"several Content-Length in an answer":                        "length-14 length-15 length-16",
+	"a Transfer-Encoding of an answer other than one chunked":    "coding-04 coding-05 coding-06 coding-07 coding-08 coding-09 coding-10 coding-11 coding-12 coding-14",
+	"a chunk size of an answer of more than 15 digits":           "chunk-18",
+	"a folded trailer of an answer":                              "trailer-05",
+	"a status that is not followed by a blank or the line's end": "line-05 line-23",
+	"control characters in an answer's status line":              "line-20 line-21",
+	"an answer of more than 1000 header lines":                   "field-16",
 }

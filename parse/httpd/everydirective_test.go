@@ -38,7 +38,7 @@ var arguments = map[string]string{
 	"maxranges": "3", "multiviewsmatch": "Any", "options": "None", "protocolshonororder": "on", "proxyremotematch": "^x http://r:1", "proxysourceaddress": "127.0.0.1",
 	"readbuffersize": "3", "redirect": "/x /y", "redirectmatch": "^x /y", "redirectpermanent": "/x /y", "redirecttemp": "/x /y", "regexdefaultoptions": "ICASE",
 	"rewritebase": "/x", "scriptalias": "/x /y", "scriptaliasmatch": "^x /y", "serversignature": "Off", "servertokens": "Prod", "setenvifexpr": "true x=y",
-	"watchdoginterval": "3", "usecanonicalname": "On", "servername": "other.example", "proxyremote": "* http://r:1",
+	"watchdoginterval": "3", "usecanonicalname": "On", "requestreadtimeout": "header=5", "servername": "other.example", "proxyremote": "* http://r:1",
 }
 
 // anyArguments are right in number for each kind of arguments.

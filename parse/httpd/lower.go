@@ -91,7 +91,7 @@ func (l *lowerer) nodes(nodes []*Node, s *scope) {
 		if l.aside > 0 && pathTakers[n.key()] {
 			continue // its place is refused already
 		}
-		if !l.structure(n, s) && !l.server(n, s) && !l.setting(n, s) && !l.access(n, s) && !l.proxy(n, s) && !l.healthCheck(n, s) && !l.rewrite(n, s) {
+		if !l.structure(n, s) && !l.server(n, s) && !l.limits(n, s) && !l.setting(n, s) && !l.access(n, s) && !l.proxy(n, s) && !l.healthCheck(n, s) && !l.rewrite(n, s) {
 			l.skip(n, s)
 		}
 	}

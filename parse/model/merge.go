@@ -47,6 +47,15 @@ func (f *FrontEnd) Effective(vh *Server) *Server {
 		mergeScalars(reflect.ValueOf(&tls).Elem(), reflect.ValueOf(main.TLS).Elem())
 		out.TLS = &tls
 	}
+	switch {
+	case vh.ReadTime == nil:
+		out.ReadTime = main.ReadTime
+	case main.ReadTime != nil:
+		t := *vh.ReadTime
+		mergeScalars(reflect.ValueOf(&t).Elem(), reflect.ValueOf(main.ReadTime).Elem())
+		out.ReadTime = &t
+	}
+	out.HTTPOptions = join(main.HTTPOptions, vh.HTTPOptions)
 	out.Settings = vh.Settings.Over(&main.Settings)
 	out.fillDefaults()
 	return &out

@@ -46,10 +46,15 @@ func (s *Setup) Node(name string) *Node {
 // FrontEnd is one httpd: its listening sockets, modules and servers.
 type FrontEnd struct {
 	At         diag.Span
-	Name       String    `key:"name"`       // unique in the setup; "httpd" when there is one
-	Version    String    `key:"version"`    // 2.2.21, 2.4
-	Host       String    `key:"host"`       // address of the machine it runs on
-	ServerRoot String    `key:"ServerRoot"` // as written
+	Name       String    `key:"name"`                     // unique in the setup; "httpd" when there is one
+	Version    String    `key:"version"`                  // 2.2.21, 2.4
+	Host       String    `key:"host"`                     // address of the machine it runs on
+	ServerRoot String    `key:"ServerRoot"`               // as written
+	Workers    Int       `key:"MaxRequestWorkers"`        // requests at one time; MaxClients
+	Processes  Int       `key:"ServerLimit"`              // child processes
+	Threads    Int       `key:"ThreadsPerChild"`          // of one child process
+	AsyncMore  Float     `key:"AsyncRequestWorkerFactor"` // of the event MPM: waiting connections for each worker
+	Backlog    Int       `key:"ListenBacklog"`            // connections that wait in the kernel
 	Listens    []*Listen `key:"listen"`
 	Modules    []*Module `key:"module"`
 	Main       *Server   `key:"server"` // settings outside every <VirtualHost>
@@ -112,6 +117,11 @@ type Server struct {
 	PassInherit     Bool     `key:"ProxyPassInherit" default:"true"`
 	KeepAlive       Bool     `key:"KeepAlive" default:"true"`
 	KeepAliveTime   Duration `key:"KeepAliveTimeout" default:"5s"`
+	MaxKeepAlive    Int      `key:"MaxKeepAliveRequests" default:"100"` // 0: no bound
+	LimitLine       Int      `key:"LimitRequestLine" default:"8190"`    // bytes
+	LimitFields     Int      `key:"LimitRequestFields" default:"100"`   // 0: no bound
+	LimitFieldSize  Int      `key:"LimitRequestFieldSize" default:"8190"`
+	HTTPOptions     []String `key:"HttpProtocolOptions"`
 	CanonicalName   String   `key:"UseCanonicalName" default:"Off"`
 	EncodedSlashes  String   `key:"AllowEncodedSlashes" default:"Off"`
 	MergeSlashes    Bool     `key:"MergeSlashes" default:"true"`
@@ -120,6 +130,8 @@ type Server struct {
 	CustomLogs      []*Log   `key:"CustomLog"`
 	LogFormats      []*Log   `key:"LogFormat"`
 	TLS             *TLS     `key:"tls"`
+
+	ReadTime *ReadTimeout `key:"readtimeout"`
 }
 
 // Log is one CustomLog or LogFormat.
@@ -209,6 +221,7 @@ type Settings struct {
 	AddHeaders    Bool          `key:"ProxyAddHeaders"`
 	Continue100   Bool          `key:"Proxy100Continue"`
 	InterpolEnv   Bool          `key:"ProxyPassInterpolateEnv"`
+	LimitBody     Int           `key:"LimitRequestBody"` // bytes; 0: no bound
 	Reverses      []*Reverse    `key:"reverse"`
 	CookiePaths   []*Reverse    `key:"cookiepath"`
 	CookieDomains []*Reverse    `key:"cookiedomain"`

@@ -45,6 +45,7 @@ var httpdKeys = map[string]keyText{
 	"Server.access":        {"Require, Order, Allow, Deny, …", "Who may send requests.", ""},
 	"Server.rewrite":       {"mod_rewrite", "Rewriting of URLs.", ""},
 	"Server.extra":         {"any other directive or section", "What has no key of its own, as it stands in httpd.conf.", ""},
+	"Server.readtimeout":   {"RequestReadTimeout", "How long a client may take for a request.", ""},
 	"Section.mapping":      {"ProxyPass in a <Location>", "Where the URLs of the section go.", ""},
 	"Section.kind":         {"<Location>, <LocationMatch>, <Proxy>, <ProxyMatch>", "The section.", "Location|LocationMatch|Proxy|ProxyMatch"},
 	"Section.path":         {"<Location PATH>", "What the section is about: a path, a regular expression with Match, a URL of <Proxy>.", ""},
@@ -53,6 +54,10 @@ var httpdKeys = map[string]keyText{
 	"Log.format":    {"CustomLog file FORMAT", "A format, or the name of one.", ""},
 	"Log.name":      {"LogFormat format NAME", "Name of the format.", ""},
 	"Log.condition": {"CustomLog file format CONDITION", "When a line is written: env=NAME, env=!NAME, expr=EXPRESSION.", ""},
+
+	"ReadTimeout.handshake": {"RequestReadTimeout handshake=", "Seconds for the handshake of TLS, such as 5 or 5-10,MinRate=500.", ""},
+	"ReadTimeout.header":    {"RequestReadTimeout header=", "Seconds for the head: at first, then at most; MinRate bytes add one.", ""},
+	"ReadTimeout.body":      {"RequestReadTimeout body=", "Seconds for the body, likewise.", ""},
 
 	"TLS.SSLVerifyClient": {"SSLVerifyClient", "Whether clients show a certificate.", "none|optional|require|optional_no_ca|…"},
 	"TLS.SSLProxyVerify":  {"SSLProxyVerify", "Whether the certificates of members are checked.", "none|optional|require|optional_no_ca|…"},

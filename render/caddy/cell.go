@@ -522,19 +522,17 @@ func (c *siteGen) passwords() {
 
 // limits writes LimitRequestBody, in bytes.
 func (c *siteGen) limits(in *block, o *plan.Outcome) {
-	var last *model.Directive
-	for _, d := range o.Settings.Extras {
-		if strings.EqualFold(d.Name.V, "LimitRequestBody") && digits(d.Arg(0)) {
-			c.l.Exact(d)
-			last = d
-		}
+	most := o.Settings.LimitBody
+	if !most.IsSet() {
+		return
 	}
-	if last == nil || strings.Trim(last.Arg(0), "0") == "" {
+	c.l.Exact(most)
+	if most.V <= 0 {
 		return
 	}
 	size := c.block()
-	size.add("max_size " + last.Arg(0))
-	size.from(last.At)
+	size.add("max_size " + strconv.Itoa(most.V))
+	size.from(most.Place())
 	in.nest(size, "request_body")
 }
 

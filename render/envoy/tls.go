@@ -99,7 +99,7 @@ func (w *writer) clientTLS(c obj, p *plan.Pool, members []*plan.Member) {
 		w.l.Exact(t.ProxyEngine, t.ProxyVerify)
 	}
 	if verify {
-		w.l.Exact(t.ProxyCAFile, t.ProxyPeerName)
+		w.l.Exact(t.ProxyCAFile, t.ProxyPeerName, t.ProxyDepth)
 	} else if plan.ChecksPeers(t) {
 		for _, m := range members {
 			w.l.Weaker("httpd checks the name and the dates of the member's certificate even without its authority, which Envoy does not", "SSLProxyVerify require here", m.Source.URL)
@@ -108,7 +108,7 @@ func (w *writer) clientTLS(c obj, p *plan.Pool, members []*plan.Member) {
 	socket := func(m *plan.Member) obj {
 		common := obj{}
 		if verify {
-			validation := obj{"trusted_ca": obj{"filename": t.ProxyCAFile.V}}
+			validation := obj{"trusted_ca": obj{"filename": t.ProxyCAFile.V}, "max_verify_depth": t.ProxyDepth.Or(1)}
 			if !t.ProxyPeerName.IsWritten() || t.ProxyPeerName.V {
 				validation["match_typed_subject_alt_names"] = []any{obj{"san_type": "DNS", "matcher": obj{"exact": m.Host}}, obj{"san_type": "IP_ADDRESS", "matcher": obj{"exact": m.Host}}}
 			}

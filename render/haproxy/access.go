@@ -160,25 +160,16 @@ func (w *writer) sectionRewrites(o *plan.Outcome) bool {
 
 // bodyLimits refuses requests whose Content-Length is more than LimitRequestBody.
 func (w *writer) bodyLimits(s *spot) []rule {
-	var last *model.Directive
-	for _, d := range s.out.Settings.Extras {
-		if strings.EqualFold(d.Name.V, "LimitRequestBody") && len(d.Args) == 1 {
-			last = d
-		}
-	}
-	if last == nil {
+	most := s.out.Settings.LimitBody
+	if !most.IsSet() || s.out.Kind != plan.Proxy {
 		return nil
 	}
-	n, err := strconv.ParseUint(last.Arg(0), 10, 63)
-	if err != nil || s.out.Kind != plan.Proxy {
+	if most.V <= 0 {
+		w.l.Exact(most)
 		return nil
 	}
-	if n == 0 {
-		w.l.Exact(last)
-		return nil
-	}
-	w.l.Approx("it is compared with Content-Length: bodies without one are not bounded", "", last)
-	return []rule{{last.At, "http-request deny deny_status 413", "{ req.hdr_val(content-length) gt " + strconv.FormatUint(n, 10) + " }"}}
+	w.l.Approx("it is compared with Content-Length: bodies without one are not bounded", "", most)
+	return []rule{{most.Place(), "http-request deny deny_status 413", "{ req.hdr_val(content-length) gt " + strconv.Itoa(most.V) + " }"}}
 }
 
 // globbed reports whether the mapping stands in a Location with * or ?: mod_proxy

@@ -117,6 +117,7 @@ func (w *writer) frontEnd() []byte {
 
 func (w *writer) body(main *model.Server) {
 	w.listens()
+	w.workers()
 	w.server(main)
 	for _, v := range w.front.VHosts {
 		w.virtualHost(v)

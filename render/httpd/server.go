@@ -40,6 +40,7 @@ func (w *writer) virtualHost(v *model.Server) {
 func (w *writer) server(s *model.Server) {
 	w.unmounted, w.srv = nil, s
 	w.values(s)
+	w.readTimes(s)
 	w.tls(s.TLS)
 	w.logs(s)
 	w.settings(&s.Settings, nil)
@@ -97,6 +98,12 @@ func (w *writer) values(s *model.Server) {
 			w.put(p.fact, p.key, duration(x))
 		case string:
 			w.text(p, x)
+		case int:
+			if strings.HasPrefix(p.key, "Limit") && x < 0 {
+				w.led.Person("httpd refuses such a number; the line was left out", p.key, p.fact)
+				continue
+			}
+			w.put(p.fact, p.key, scalar(p.value))
 		default:
 			w.put(p.fact, p.key, scalar(p.value))
 		}

@@ -53,6 +53,9 @@ func (w *writer) leftOut(s *model.Section) {
 func (w *writer) settings(s *model.Settings, sec *model.Section) {
 	w.sec = sec
 	w.extras(s.Extras)
+	if s.LimitBody.IsSet() {
+		w.bound(s.LimitBody, "LimitRequestBody", 0)
+	}
 	w.accessRules(s.Access, sec != nil)
 	w.handler(s, sec)
 	if w.conn == nil {

@@ -20,6 +20,10 @@ var areas = map[string]string{
 	"Server.ProxyVia": "headers", "Server.ProxyStatus": "headers", "Server.ProxyBadHeader": "headers", "Server.ProxyMaxForwards": "headers",
 	"Server.ProxyIOBufferSize": "pool", "Server.ProxyReceiveBufferSize": "pool", "Server.ProxyRequests": "mappings",
 	"Server.AllowEncodedSlashes": "mappings", "Server.MergeSlashes": "mappings", "Server.ProxyPassInherit": "mappings",
+	"FrontEnd.MaxRequestWorkers": "limits", "FrontEnd.ServerLimit": "limits", "FrontEnd.ThreadsPerChild": "limits",
+	"FrontEnd.AsyncRequestWorkerFactor": "limits", "FrontEnd.ListenBacklog": "limits", "LimitRequestBody": "limits",
+	"Server.MaxKeepAliveRequests": "limits", "Server.LimitRequestLine": "limits", "Server.LimitRequestFields": "limits",
+	"Server.LimitRequestFieldSize": "limits", "Server.HttpProtocolOptions": "limits", "ReadTimeout": "timeouts",
 	"Server.BalancerInherit": "mappings", "Server.TraceEnable": "limits", "Server.ErrorLog": "logging",
 	"Log": "logging", "Alias": "files",
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"clowder/parse/model"
@@ -464,13 +465,10 @@ func scripts(list []*model.Directive) bool {
 
 // limits is LimitRequestBody; without it bodies have no bound.
 func (c *conf) limits(l *loc, o *plan.Outcome) {
-	for _, x := range slices.Backward(o.Settings.Extras) {
-		if strings.EqualFold(x.Name.V, "LimitRequestBody") && strings.Trim(x.Arg(0), "0123456789") == "" && x.Arg(0) != "" && len(x.Arg(0)) < 19 {
-			c.l.Exact(x)
-			if strings.Trim(x.Arg(0), "0") != "" {
-				l.add("client_max_body_size", false, d("client_max_body_size", x.Arg(0)).from(x.At))
-			}
-			return
+	if most := o.Settings.LimitBody; most.IsSet() {
+		c.l.Exact(most)
+		if most.V > 0 {
+			l.add("client_max_body_size", false, d("client_max_body_size", strconv.Itoa(most.V)).from(most.Place()))
 		}
 	}
 }

@@ -35,6 +35,7 @@ type body struct {
 	base    int // chunked: where the buffer's part for the body starts
 	err     error
 	trailer exchange.Header
+	clock   clock
 }
 
 // Read reads body bytes. It blocks no longer than the server's ReadTimeout. The
@@ -107,7 +108,7 @@ func (b *body) raw(p []byte) (int, error) {
 		w.r += n
 		return n, nil
 	}
-	return w.c.read(p, w.c.s.cfg.ReadTimeout)
+	return b.read(p)
 }
 
 // fill reads more into the buffer, behind the head.
@@ -117,7 +118,7 @@ func (b *body) fill() error {
 		w.n = b.base + copy(w.buf[b.base:], w.buf[w.r:w.n])
 		w.r = b.base
 	}
-	n, err := w.c.read(w.buf[w.n:], w.c.s.cfg.ReadTimeout)
+	n, err := b.read(w.buf[w.n:])
 	w.n += n
 	if n > 0 {
 		return nil

@@ -42,7 +42,9 @@ type conn struct {
 	tls           *tls.ConnectionState
 	state         atomic.Int32
 	served        int
-	readBy        time.Time // deadlines as last set
+	began         time.Time        // when it was accepted
+	host          *exchange.Bounds // of the virtual host of the last request, if they differ
+	readBy        time.Time        // deadlines as last set
 	writeBy       time.Time
 	w             *work
 	tryErr        error
@@ -83,7 +85,7 @@ func putWork(w *work) {
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{s: s, nc: nc}
+	c := &conn{s: s, nc: nc, began: time.Now()}
 	c.remote, c.local = addrPort(nc.RemoteAddr()), addrPort(nc.LocalAddr())
 	switch t := nc.(type) {
 	case *net.TCPConn:
@@ -201,7 +203,7 @@ func (c *conn) serve() {
 		if !keep || c.s.closing.Load() {
 			return
 		}
-		d = c.s.cfg.IdleTimeout
+		d = c.bounds().IdleTimeout
 	}
 }
 
@@ -209,6 +211,7 @@ func (c *conn) serve() {
 // the connection can take another one.
 func (c *conn) request(w *work) bool {
 	w.resp.reset()
+	c.host = nil
 	end, ref := c.head(w)
 	if end == 0 {
 		if ref != nil {
@@ -221,6 +224,10 @@ func (c *conn) request(w *work) bool {
 	fr, ref := w.p.build(w.buf[:end], &w.req)
 	if ref != nil {
 		c.refuse(w, ref)
+		return false
+	}
+	if m := c.s.cfg.Methods; m != nil && !m[w.req.Method] {
+		c.refuse(w, errNotKnown)
 		return false
 	}
 	w.body = body{w: w}
@@ -245,7 +252,7 @@ func (c *conn) request(w *work) bool {
 // went away.
 func (c *conn) head(w *work) (int, *refusal) {
 	w.p.reset()
-	var until time.Time
+	rate, k := c.s.cfg.headRate(), clock{}
 	for {
 		if end, ref := w.p.feed(w.buf[:w.n], &c.s.lim); end != 0 || ref != nil {
 			return end, ref
@@ -255,12 +262,15 @@ func (c *conn) head(w *work) (int, *refusal) {
 			copy(nb, w.buf)
 			w.buf = nb
 		}
-		if until.IsZero() {
-			until = time.Now().Add(c.s.cfg.ReadHeaderTimeout)
-			c.readBy = until
-			c.nc.SetReadDeadline(until)
+		if k.until.IsZero() {
+			began := c.began
+			if c.served > 0 || c.tls != nil {
+				began = time.Now()
+			}
+			k.start(rate, began)
+			k.got(rate, w.n)
 		}
-		n, err := c.nc.Read(w.buf[w.n:])
+		n, err := c.readBefore(w.buf[w.n:], &k, rate, c.s.cfg.ReadTimeout)
 		w.n += n
 		if n == 0 && err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -271,7 +281,10 @@ func (c *conn) head(w *work) (int, *refusal) {
 	}
 }
 
-var errSlow = &refusal{408, "request head took too long"}
+var (
+	errSlow     = &refusal{408, "request head took too long"}
+	errNotKnown = &refusal{501, "unknown method"}
+)
 
 // call runs the handler and reports whether it came back in order.
 func (c *conn) call(w *work) (ok bool) {
@@ -361,6 +374,8 @@ func reasonOf(status int) string {
 		return "Request-URI Too Long"
 	case 500:
 		return "Internal Server Error"
+	case 501:
+		return "Not Implemented"
 	case 505:
 		return "HTTP Version Not Supported"
 	}
@@ -386,7 +401,7 @@ func (c *conn) linger(buf []byte) {
 
 // writeSoon sets the write deadline, with the same slack as allow.
 func (c *conn) writeSoon() {
-	d := c.s.cfg.WriteTimeout
+	d := c.bounds().WriteTimeout
 	now := time.Now()
 	if c.writeBy.Sub(now) >= d {
 		return

@@ -228,7 +228,7 @@ func (r *response) contentLength(n int64) {
 // connectionFields decides whether the connection is kept, as ap_set_keepalive.
 func (r *response) connectionFields(status, minor int) {
 	c := r.w.c
-	cfg := &c.s.cfg
+	cfg := c.bounds()
 	left := 0
 	if r.req != nil {
 		left = cfg.MaxKeepAliveRequests - r.req.ConnRequests
@@ -294,8 +294,7 @@ func (r *response) Write(p []byte) (int, error) {
 		r.vec[2] = crlf
 		r.bufs = r.vec[:3]
 	}
-	r.w.c.writeSoon()
-	_, err := r.bufs.WriteTo(r.w.c.nc)
+	err := r.w.c.writeAll(&r.bufs)
 	r.vec = [3][]byte{}
 	r.out = r.out[:0]
 	if err != nil {
@@ -365,8 +364,7 @@ func (r *response) Flush() error {
 	if r.err != nil || len(r.out) == 0 || r.aborted {
 		return r.err
 	}
-	r.w.c.writeSoon()
-	_, r.err = r.w.c.nc.Write(r.out)
+	r.err = r.w.c.writeOne(r.out)
 	r.out = r.out[:0]
 	if cap(r.out) > 4*outSize {
 		r.out = make([]byte, 0, outSize)

@@ -32,12 +32,16 @@ type Config struct {
 	ReadHeaderTimeout time.Duration // for a whole request head, 20 s; also for the first byte and a TLS handshake
 	IdleTimeout       time.Duration // between requests, httpd's KeepAliveTimeout, 5 s
 	ReadTimeout       time.Duration // for each read of a body, httpd's Timeout, 60 s
-	WriteTimeout      time.Duration // for each write, 60 s
+	WriteTimeout      time.Duration // for each write until the client takes some of it, 60 s
+	HeadRate          Rate          // for a whole head in place of ReadHeaderTimeout, if given
+	BodyRate          Rate          // for a whole body; zero: each read has ReadTimeout
 
-	MaxConns       int // connections at one time; 0 is no limit. More wait in the kernel's backlog.
-	MaxRequestLine int // bytes, 8190; more is answered 414
-	MaxFieldSize   int // bytes of one header line, 8190
-	MaxFields      int // header lines, 100
+	MaxConns       int             // connections at one time; 0 is no limit. More wait in the kernel's backlog.
+	Slots          Slots           // bound together with other servers, in place of MaxConns
+	Methods        map[string]bool // known methods, others are answered 501; nil: all are
+	MaxRequestLine int             // bytes, 8190; more is answered 414
+	MaxFieldSize   int             // bytes of one header line, 8190
+	MaxFields      int             // header lines, 100
 
 	KeepAlive            bool
 	MaxKeepAliveRequests int // answers that keep a connection open; 0 is no limit
@@ -76,6 +80,7 @@ type Server struct {
 	cfg  Config
 	lim  limits
 	slot chan struct{} // one per connection; nil without a limit
+	own  exchange.Bounds
 	stop chan struct{} // closed by Shutdown and Close
 
 	closing atomic.Bool
@@ -109,7 +114,8 @@ func New(c Config) *Server {
 		conns: make(map[*conn]struct{}),
 		empty: make(chan struct{}),
 	}
-	if c.MaxConns > 0 {
+	s.own = c.ownBounds()
+	if s.slot = c.Slots; s.slot == nil && c.MaxConns > 0 {
 		s.slot = make(chan struct{}, c.MaxConns)
 	}
 	return s
@@ -134,12 +140,8 @@ func (s *Server) Serve(l net.Listener) error {
 	}()
 	var pause time.Duration
 	for {
-		if !s.takeSlot() {
-			return ErrServerClosed
-		}
 		nc, err := l.Accept()
 		if err != nil {
-			s.freeSlot()
 			if s.closing.Load() {
 				return ErrServerClosed
 			}
@@ -156,6 +158,10 @@ func (s *Server) Serve(l net.Listener) error {
 			continue
 		}
 		pause = 0
+		if !s.takeSlot() {
+			nc.Close()
+			return ErrServerClosed
+		}
 		go func() {
 			defer s.freeSlot()
 			s.ServeConn(nc)

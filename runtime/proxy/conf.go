@@ -36,6 +36,7 @@ type conf struct {
 	force         string // ForceType
 	tls           *tlsconf.Section
 	unknown       error // whether a section applies could not be found out
+	bodyLimit     int64 // LimitRequestBody; -1 when nothing was written
 }
 
 type reverse struct{ from, to string }
@@ -98,6 +99,9 @@ func (l *layer) over(c *conf) {
 	put(&c.addHeaders, s.AddHeaders)
 	put(&c.continue100, s.Continue100)
 	put(&c.interp, s.InterpolEnv)
+	if given(s.LimitBody) {
+		c.bodyLimit = int64(s.LimitBody.V)
+	}
 	put(&c.override, s.ErrorOverride)
 	c.reverses = l.reverse(c.reverses, s.Reverses)
 	c.cookiePaths = l.reverse(c.cookiePaths, s.CookiePaths)

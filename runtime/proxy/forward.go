@@ -127,9 +127,9 @@ func (c *call) forward() *problem {
 	hold := c.conf.continue100 && strings.EqualFold(q.Header.Get("Expect"), "100-continue") && !c.toAJP(scheme, authority)
 	if err := c.body.read(q, hold, lazy); err != nil {
 		if lazy {
-			return failure("AH02822", "dialog with client "+q.Remote.String()+" failed", "client", problem{status: 400, err: err})
+			return failure("AH02822", "dialog with client "+q.Remote.String()+" failed", "client", problem{status: bodyStatus(err), err: err})
 		}
-		return &problem{status: 400, err: err}
+		return &problem{status: bodyStatus(err), err: err}
 	}
 	if _, ok := c.x.Env["proxy-sendcl"]; ok && !lazy {
 		done, err := c.body.spool()

@@ -102,6 +102,7 @@ func New(f *model.FrontEnd, o Options) (*Proxy, error) {
 		}
 		p.vhosts = append(p.vhosts, s)
 	}
+	p.bindBounds()
 	if err := p.compileTLS(); err != nil {
 		return nil, err
 	}

@@ -66,6 +66,11 @@ func protocol(q *exchange.Request) string {
 func (p *Proxy) serve(x *exchange.Exchange, l Listen) {
 	c := &call{p: p, x: x, srv: p.virtualHost(x.Req, l), start: time.Now()}
 	c.conf = c.srv.base
+	if b := c.srv.bounds; b != nil {
+		if w, ok := x.W.(exchange.Bounded); ok {
+			w.Bound(b)
+		}
+	}
 	if c.srv.remote != nil {
 		c.srv.remote.apply(c)
 	}
@@ -228,6 +233,9 @@ func (c *call) handle() *problem {
 	handler := c.conf.handler
 	if c.forcedHandler != "" {
 		handler = c.forcedHandler
+	}
+	if prob := c.limitBody(); prob != nil {
+		return prob
 	}
 	switch {
 	case c.url != "":

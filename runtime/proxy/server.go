@@ -52,6 +52,7 @@ type server struct {
 
 	tls        *tlsconf.Server // nil in a front end without TLS and HTTP/2
 	backendTLS *tlsconf.Backend
+	bounds     *exchange.Bounds // nil when all servers have the same
 }
 
 // pick returns the virtual host's value if it was given, else the main server's.
@@ -95,7 +96,7 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 	if m := pick(main.MaxForwards, v.MaxForwards); given(m) {
 		s.maxFwd = m.V
 	}
-	s.base = conf{addHeaders: true, continue100: true}
+	s.base = conf{bodyLimit: -1, addHeaders: true, continue100: true}
 	for _, m := range both {
 		l, err := newLayer(&m.Settings, "")
 		if err != nil {

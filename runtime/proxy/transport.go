@@ -202,7 +202,7 @@ func (a *attempt) httpProblem(e *upstream.Error) *problem {
 		}
 		return failure("AH01084", "passing the request to "+a.address()+" failed", "send", problem{status: 502, phrase: proxyErr, reason: "Error during send", err: e})
 	case upstream.Body:
-		return failure("AH01095", "reading the request body failed", "body", problem{status: 400, err: e})
+		return failure("AH01095", "reading the request body failed", "body", problem{status: bodyStatus(e.Err), err: e})
 	case upstream.Continue:
 		a.fail()
 		return failure("AH01102", statusLine+a.address(), "continue", problem{status: 503, phrase: phraseIf(a.b == nil), reason: "Timeout on 100-Continue", err: e})

@@ -75,8 +75,8 @@ func (t *trip) readHead(timeout time.Duration) (*answer, *Error) {
 	}
 	a := &answer{}
 	line := c.in
-	if !statusForm(line) && err != nil && err != io.EOF && err != ErrHeadTooLong {
-		return nil, fail(Read, err)
+	if !statusForm(line) && err != nil && err != ErrHeadTooLong && !(err == io.EOF && raw >= t.max) {
+		return nil, fail(Read, unexpected(err))
 	}
 	if !statusForm(line) {
 		return t.old(a)
@@ -220,9 +220,6 @@ func parseField(in []byte, from int) (fieldSpan, bool) {
 		return fieldSpan{}, false
 	}
 	s := fieldSpan{from, from + i, from + i + 1, len(in)}
-	for s.name1 > from && (in[s.name1-1] == ' ' || in[s.name1-1] == '\t') {
-		s.name1--
-	}
 	for s.value0 < s.value1 && (in[s.value0] == ' ' || in[s.value0] == '\t') {
 		s.value0++
 	}
@@ -266,16 +263,16 @@ func frame(a *answer) (framing, error) {
 			}
 		}
 	}
-	if fr.chunked {
-		fr.both = lengths > 0
-		return fr, nil
-	}
 	if lengths == 0 {
 		return fr, nil
 	}
 	n, ok := parseLength(length)
 	if lengths > 1 || !ok {
 		return fr, ErrBadLength
+	}
+	if fr.chunked {
+		fr.both = true
+		return fr, nil
 	}
 	fr.length = n
 	return fr, nil

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 const (
 	maxChunkLine = 1024
 	maxTrailer   = 64 << 10
+	maxTrailers  = 100 // fields, httpd's LimitRequestFields
 	spliceStep   = 256 << 10
 )
 
@@ -148,7 +150,7 @@ func (b *body) nextChunk() error {
 		b.left, b.inChunk = n, true
 		return nil
 	}
-	for total := 0; total < maxTrailer; {
+	for total, n := 0, 0; total < maxTrailer && n <= maxTrailers; n++ {
 		c.in = c.in[:0]
 		l, err := b.strictLine(b.maxLine)
 		if err != nil {
@@ -163,6 +165,21 @@ func (b *body) nextChunk() error {
 		total += len(l)
 	}
 	return ErrHeadTooLong
+}
+
+// badFirstChunk reports whether the first chunk's line came together with the head
+// and is malformed: then the client can still be told.
+func (c *PooledConn) badFirstChunk() bool {
+	p, _ := c.R.Peek(c.R.Buffered())
+	i := bytes.IndexByte(p[:min(len(p), maxChunkLine+2)], '\n')
+	if i < 0 {
+		return len(p) >= maxChunkLine+2
+	}
+	if i == 0 || p[i-1] != '\r' {
+		return true
+	}
+	_, ok := chunkSize(p[:i-1])
+	return !ok
 }
 
 func either(err, other error) error {

@@ -297,6 +297,9 @@ func (t *trip) answer(until100 bool) (*answer, *Error) {
 		if a.status >= 200 || a.status == 101 || a.status < 100 {
 			return a, nil
 		}
+		if _, err := frame(a); err != nil {
+			return nil, &Error{Phase: Read, Err: err}
+		}
 		if t.r.Interim != nil {
 			if err := t.r.Interim(a.status, a.reason, a.header); err != nil {
 				return nil, &Error{Phase: Body, Err: err}
@@ -338,6 +341,9 @@ func (t *trip) response(a *answer, stop func() bool) (*exchange.Response, *Error
 		resp.Length, b.left = fr.length, 0
 		b.finish()
 	case fr.chunked:
+		if c.badFirstChunk() {
+			return nil, &Error{Phase: Read, Err: ErrBadChunk}
+		}
 		b.chunked, b.left = true, 0
 	case fr.length >= 0:
 		resp.Length, b.left = fr.length, fr.length

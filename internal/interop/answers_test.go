@@ -1,0 +1,68 @@
+package interop
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"clowder/internal/malformed"
+)
+
+// TestHTTPDAnswers plays broken answers of a backend through the real httpd and
+// compares what comes of them with the record, which TestAnswers of runtime/proxy
+// is judged by. -malformed.update records anew.
+func TestHTTPDAnswers(t *testing.T) {
+	bin := Require(t, "apache2", "apt-get install apache2-bin", "/usr/sbin/apache2")
+	rig, err := malformed.NewAnswers(16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rig.Close()
+	root := t.TempDir()
+	conf := "ServerName front.example\nDefaultRuntimeDir " + root + "\nPidFile " + root + "/pid\nMutex file:" + root + " default\nErrorLog " + root + "/error.log\nDocumentRoot " + root + "\n" +
+		"StartServers 1\nServerLimit 1\nThreadsPerChild 48\nMaxRequestWorkers 48\nMinSpareThreads 1\nMaxSpareThreads 48\n"
+	for _, m := range []string{"mpm_event", "authz_core", "proxy", "proxy_http"} {
+		conf += fmt.Sprintf("LoadModule %s_module %s/mod_%s.so\n", m, diffModules, m)
+	}
+	file := filepath.Join(root, "httpd.conf")
+	if err := os.WriteFile(file, []byte(conf+rig.Config()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(bin, "-d", root, "-f", file, "-D", "FOREGROUND")
+	process(t, cmd, func() { _ = cmd.Process.Signal(os.Interrupt) })
+	for _, p := range rig.Ports() {
+		WaitPort(t, p, 20*time.Second)
+	}
+	got, err := rig.Play(malformed.Answers())
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.MarshalIndent(got, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *updateMalformed {
+		if err := os.WriteFile(malformed.AnswersFile("../.."), append(data, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := malformed.RecordedAnswers("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := map[string]malformed.Outcome{} // as a record gives it back
+	if err := json.Unmarshal(data, &now); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range malformed.Answers() {
+		if w, g := want[a.Name], now[a.Name]; !reflect.DeepEqual(g, w) {
+			t.Errorf("%s %.80q: httpd gives %+v, recorded is %+v", a.Name, a.Raw, g, w)
+		}
+	}
+}
