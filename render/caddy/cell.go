@@ -536,10 +536,6 @@ func (c *siteGen) limits(in *block, o *plan.Outcome) {
 	in.nest(size, "request_body")
 }
 
-func digits(s string) bool {
-	return s != "" && len(s) < 19 && strings.Trim(s, "0123456789") == ""
-}
-
 // files serves the files of a directory, or refuses when none is known to be safe
 // (caddyserver.com/docs/caddyfile/directives/file_server).
 func (c *siteGen) files(in *block, o *plan.Outcome) {

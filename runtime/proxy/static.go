@@ -2,12 +2,10 @@ package proxy
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"path"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -15,9 +13,6 @@ import (
 	"clowder/runtime/exchange"
 	"clowder/runtime/expr"
 )
-
-// maxLocalFile bounds a file that is sent as an error document.
-const maxLocalFile = 16 << 20
 
 // documentRoot is DocumentRoot, or the one that Debian's httpd is built with.
 func (s *server) documentRoot() string {
@@ -427,34 +422,4 @@ func (w *fileWriter) end() *problem {
 		w.WriteHeader(200)
 	}
 	return w.prob
-}
-
-// localFile reads a file below DocumentRoot for an error document; os.Root keeps
-// links from leading out.
-func (c *call) localFile(p string) (text, kind string, ok bool) {
-	if c.p.o.NoFiles || c.srv.docRoot == "" || strings.IndexByte(p, 0) >= 0 {
-		return "", "", false
-	}
-	root, err := os.OpenRoot(c.srv.docRoot)
-	if err != nil {
-		return "", "", false
-	}
-	defer root.Close()
-	name := strings.TrimPrefix(path.Clean(p), "/")
-	if strings.HasSuffix(p, "/") || name == "" {
-		name = path.Join(name, "index.html")
-	}
-	f, err := root.Open(name)
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			c.p.log.Error("file cannot be read", "path", p, "reason", err)
-		}
-		return "", "", false
-	}
-	defer f.Close()
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() || st.Size() > maxLocalFile {
-		return "", "", false
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxLocalFile))
-	return string(b), c.contentType(filepath.Base(name)), err == nil
 }
