@@ -80,6 +80,7 @@ var balancerCases = map[string]string{
 
 // meant are the cases that differ on purpose; docs/differences.md says why.
 var meant = map[string]string{
+	"raw 1":                       "a blank before the colon of a field",
 	"raw 8":                       "two equal Content-Length fields",
 	"ajp bodyfirst":               "a body before its headers",
 	"error document of a backend": "the status of an ErrorDocument that a backend serves",

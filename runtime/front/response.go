@@ -189,10 +189,10 @@ func (r *response) Head(status int, reason string, h exchange.Header, length int
 			}
 		case 14:
 			if strings.EqualFold(n, "Content-Length") {
-				if !sized {
+				if !sized && (status != 304 || length > 0) {
 					r.contentLength(length)
-					sized = true
 				}
+				sized = true
 				continue
 			}
 		case 17:
