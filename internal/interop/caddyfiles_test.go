@@ -69,11 +69,12 @@ type caddyChecker struct {
 	wg        sync.WaitGroup
 	slots     chan struct{}
 	n         int
+	seen      map[string]bool // texts that were checked
 }
 
 func newCaddyChecker(t *testing.T) *caddyChecker {
 	requireCaddy(t)
-	c := &caddyChecker{t: t, dir: t.TempDir(), slots: make(chan struct{}, 2)}
+	c := &caddyChecker{t: t, dir: t.TempDir(), slots: make(chan struct{}, 2), seen: map[string]bool{}}
 	c.cert, c.key = caddyCertificate(t, "www.example.org")
 	return c
 }
@@ -98,6 +99,10 @@ func (c *caddyChecker) check(name, text string) {
 		text = strings.ReplaceAll(text, old, " "+file)
 	}
 	c.n++
+	if c.seen[text] {
+		return
+	}
+	c.seen[text] = true
 	file := filepath.Join(c.dir, fmt.Sprintf("Caddyfile%d", c.n))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		c.t.Fatal(err)
