@@ -135,7 +135,7 @@ func (c *call) prepare() *problem {
 		if prob := c.readPath(); prob != nil {
 			return prob
 		}
-		c.conf = c.srv.locate(c.path, "")
+		c.locate(c.path, "")
 		path = c.path
 		c.translating = true
 		if prob := c.translate(); prob != nil {
@@ -143,8 +143,8 @@ func (c *call) prepare() *problem {
 		}
 		c.translating = false
 	}
-	if c.url != "" || c.path != path {
-		c.conf = c.srv.locate(c.path, c.url)
+	if c.url != "" || c.path != path || c.conf.ifs != nil {
+		c.locate(c.path, c.url)
 	}
 	if c.conf.unknown != nil {
 		return &problem{status: 500, err: c.conf.unknown} // the section may guard something

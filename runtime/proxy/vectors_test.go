@@ -212,7 +212,5 @@ func pending(id string) bool {
 }
 
 var pendingIDs = []string{
-	"access-40", "access-41", // Limit
-	"merge-01", "merge-06", // If
 	"ajp-01", "header-18", // KeepAliveTimeout, MaxKeepAliveRequests
 }
