@@ -284,19 +284,21 @@ func keptRequire(d *model.Directive) *model.Require {
 // false when they differ and their order is not known: it is when both stand in the
 // section, behind its own place in the same file.
 func later[T model.Scalar](a, b model.Value[T], section diag.Span) (v model.Value[T], ok bool) {
-	switch {
-	case !given(b):
+	if !given(b) {
 		return a, true
-	case !given(a) || a.V == b.V:
+	}
+	if !given(a) {
 		return b, true
 	}
 	f := section.File
-	if f == nil || a.Span.File != f || b.Span.File != f || strings.HasSuffix(f.Name, ".toml") ||
-		a.Span.Start <= section.Start || b.Span.Start <= section.Start || a.Span.Start == b.Span.Start {
-		return b, false
-	}
-	if a.Span.Start > b.Span.Start {
+	known := f != nil && a.Span.File == f && b.Span.File == f && !strings.HasSuffix(f.Name, ".toml") &&
+		a.Span.Start > section.Start && b.Span.Start > section.Start && a.Span.Start != b.Span.Start
+	switch {
+	case known && a.Span.Start > b.Span.Start:
 		return a, true
+	case known:
+		return b, true
 	}
-	return b, true
+	b.Span = diag.Span{} // its order to a third is not known either
+	return b, a.V == b.V
 }

@@ -126,10 +126,10 @@ type methodOrder struct {
 func (h *hostRules) limited(m *model.Access, limits []*limit, section diag.Span) error {
 	for _, l := range limits {
 		a := l.access
-		if last, _ := later(m.Order, a.Order, section); given(a.Order) && last == a.Order {
+		if last, _ := later(m.Order, a.Order, section); given(a.Order) && last.V == a.Order.V {
 			h.byMethod = append(h.byMethod, methodOrder{methods: l.methods, order: true, allowFirst: allowFirst(a.Order.V)})
 		}
-		if last, _ := later(m.Satisfy, a.Satisfy, section); given(a.Satisfy) && last == a.Satisfy {
+		if last, _ := later(m.Satisfy, a.Satisfy, section); given(a.Satisfy) && last.V == a.Satisfy.V {
 			h.byMethod = append(h.byMethod, methodOrder{methods: l.methods, any: strings.EqualFold(a.Satisfy.V, "any")})
 		}
 		for i, list := range [][]model.String{a.Allow, a.Deny} {
