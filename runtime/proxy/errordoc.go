@@ -83,6 +83,7 @@ func (c *call) redirect(path string, p *problem) *problem {
 	inner := *c
 	inner.x = &exchange.Exchange{Req: &q, W: old.W, Env: old.Env}
 	inner.first, inner.body, inner.prob = p, requestBody{}, nil
+	inner.outHeader = nil // its Header and Vary are told again
 	inner.again, inner.fixed, inner.forcedType, inner.forcedHandler = "", false, "", ""
 	inner.filename, inner.base, inner.info, inner.script, inner.forwarding = "", "", "", false, false
 	inner.url, inner.literal, inner.early, inner.viaRule = "", false, false, nil

@@ -27,11 +27,23 @@ func condSection(d *model.Directive) bool {
 	return false
 }
 
+// walking tells that conditions of sections are being asked: what is not known of
+// the request yet is empty for them.
+type walking uint8
+
+const (
+	walkNone   walking = iota
+	walkBefore         // the URL is not mapped yet
+	walkAfter          // it is, and there is no handler yet but that of a proxied URL
+)
+
 // locate finds the settings that count for a path, and for a mapped URL.
-func (c *call) locate(path, url string) {
+func (c *call) locate(path, url string, w walking) {
 	c.conf = c.srv.locate(path, url)
 	if c.conf.ifs != nil {
+		c.walking = w
 		c.ifWalk()
+		c.walking = walkNone
 	}
 }
 

@@ -34,7 +34,8 @@ type call struct {
 	info          string // path info
 	script        bool   // of a ScriptAlias
 	translating   bool   // nothing was mapped yet
-	sub           bool   // a lookup, not a request
+	walking       walking
+	sub           bool // a lookup, not a request
 	prob          *problem
 	fixed         bool   // all before the handler was done
 	parent        *call  // of a lookup
@@ -135,7 +136,7 @@ func (c *call) prepare() *problem {
 		if prob := c.readPath(); prob != nil {
 			return prob
 		}
-		c.locate(c.path, "")
+		c.locate(c.path, "", walkBefore)
 		path = c.path
 		c.translating = true
 		if prob := c.translate(); prob != nil {
@@ -144,7 +145,7 @@ func (c *call) prepare() *problem {
 		c.translating = false
 	}
 	if c.url != "" || c.path != path || c.conf.ifs != nil {
-		c.locate(c.path, c.url)
+		c.locate(c.path, c.url, walkAfter)
 	}
 	if c.conf.unknown != nil {
 		return &problem{status: 500, err: c.conf.unknown} // the section may guard something
