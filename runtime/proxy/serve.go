@@ -221,7 +221,7 @@ func (c *call) readPath() *problem {
 // request that it is for: they are not asked twice (ap_process_request_internal).
 func (c *call) sameAccess() bool {
 	p := c.parent
-	return p != nil && p.conf.auth == c.conf.auth
+	return p != nil && p.conf.auth == c.conf.auth && c.conf.ifs == nil // conditions make it another configuration
 }
 
 func (c *call) handle() *problem {

@@ -93,6 +93,9 @@ func (c *call) variable(name string) string {
 	case "HANDLER":
 		return c.handlerName()
 	case "REQUEST_STATUS":
+		if c.first != nil && c.status <= 200 {
+			return strconv.Itoa(c.first.status)
+		}
 		return strconv.Itoa(max(c.status, 200))
 	case "CONTENT_TYPE":
 		if c.answering != nil {
