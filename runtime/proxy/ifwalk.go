@@ -110,12 +110,18 @@ type keptIf struct {
 
 // readKept reads the sections among the Extras. Of a server path is "".
 func readKept(s *model.Settings, path string, section diag.Span) *keptSections {
+	return readInner(s, path, section, false)
+}
+
+// readInner reads those inside of a section; guard tells that something in it
+// restricts access, which the model says of the outermost section only.
+func readInner(s *model.Settings, path string, section diag.Span, guard bool) *keptSections {
 	k := &keptSections{access: s.Access}
 	k.readLimits(s, path, section)
 	var chain []*model.Directive
 	flush := func() {
 		if len(chain) > 0 {
-			k.chain(chain)
+			k.chain(chain, guard)
 		}
 		chain = nil
 	}
@@ -162,10 +168,9 @@ func (k *keptSections) readLimits(s *model.Settings, path string, section diag.S
 
 // chain reads an <If> with those that belong to it: all of them are carried out, or
 // none.
-func (k *keptSections) chain(list []*model.Directive) {
+func (k *keptSections) chain(list []*model.Directive, guard bool) {
 	var ifs []*keptIf
 	var left []*model.Directive
-	guard := false
 	for _, d := range list {
 		guard = guard || d.Guard.V
 	}
@@ -178,7 +183,7 @@ func (k *keptSections) chain(list []*model.Directive) {
 		}
 		var rest []*model.Directive
 		x.settings, rest = settingsOf(d.Children)
-		inner := readKept(x.settings, ifPath, d.At)
+		inner := readInner(x.settings, ifPath, d.At, guard)
 		rest = append(rest, inner.not...)
 		for _, r := range rest {
 			if guard && !harmless[strings.ToLower(r.Name.V)] {
