@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"clowder/parse/model"
+	"clowder/runtime/proxy"
 	"clowder/runtime/tlsconf"
 )
 
@@ -20,9 +21,10 @@ func guards(s *model.Setup, c selection, unguarded bool) error {
 	if len(c.fronts) == 0 || unguarded {
 		return nil
 	}
+	carriedOut := proxy.CarriedOut(c.fronts)
 	var errs []error
 	for _, u := range s.Unmapped {
-		if u.Guard && !strings.EqualFold(u.What, "ProxyBlock") && !tlsDone(c, u) || changesUser(u.What) { // the balancer carries ProxyBlock out
+		if u.Guard && !strings.EqualFold(u.What, "ProxyBlock") && !tlsDone(c, u) && !carriedOut(u.Span) || changesUser(u.What) { // the balancer carries ProxyBlock out
 			errs = append(errs, fmt.Errorf("%s: the access rules of %s are not enforced by clowder run", u.Span, u.What))
 		}
 	}

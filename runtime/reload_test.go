@@ -343,7 +343,7 @@ func TestReloadRefused(t *testing.T) {
 		{conf(2, "", nil, a.URL), "no Listen directive"},
 		{conf(2, "", []int{p, taken.Addr().(*net.TCPAddr).Port}, a.URL), "address already in use"},
 		{strings.Replace(conf(2, "", []int{p}, a.URL), "127.0.0.1:", "", 1), "such a change needs a restart"},
-		{conf(2, "<Location />\n<LimitExcept GET>\nRequire all denied\n</LimitExcept>\n</Location>", []int{p}, a.URL), "more open than httpd"},
+		{conf(2, "<Location />\n<LimitExcept GET>\nRequire all denied\nAllowMethods GET\n</LimitExcept>\n</Location>", []int{p}, a.URL), "more open than httpd"},
 		{conf(2, "ProxyHCExpr x {%{REMOTE_ADDR} == 'y'}", []int{p}, a.URL), "not known to health checks"},
 	} {
 		if _, err := r.Reload(t.Context(), setup(t, c.conf)); err == nil || !strings.Contains(err.Error(), c.want) {

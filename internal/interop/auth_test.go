@@ -63,18 +63,53 @@ func (c *accessCase) rules(group string, depth int) {
 	}
 }
 
+// hosts writes rules of mod_access_compat.
+func (c *accessCase) hosts() {
+	c.b.WriteString(c.pick("Order allow,deny\n", "Order deny,allow\n", "Order mutual-failure\n", ""))
+	for range c.IntN(3) {
+		fmt.Fprintf(&c.b, "%s from %s\n", c.pick("Allow", "Deny"), c.pick("all", "127.0.0.1", "127.0.0.2", "127.0.1", "127.0.0.0/24", "env=TAG", "env=!TAG", "env=LATE", "none"))
+	}
+	c.b.WriteString(c.pick("Satisfy any\n", "Satisfy any\n", "Satisfy all\n", ""))
+}
+
+// limit writes rules for some methods only.
+func (c *accessCase) limit(depth int) {
+	kind, methods := c.pick("Limit", "LimitExcept"), c.pick("GET", "HEAD POST", "POST PUT", "FOO GET", "foo Get", "POST FOO", "GET POST HEAD")
+	if depth > 0 {
+		kind, methods = "LimitExcept", "PATCH"
+	}
+	fmt.Fprintf(&c.b, "<%s %s>\n", kind, methods)
+	if c.IntN(4) > 0 {
+		c.rules("any", 1)
+	}
+	if c.IntN(3) == 0 {
+		c.hosts()
+	}
+	if depth == 0 && kind == "LimitExcept" && c.IntN(3) == 0 {
+		c.limit(1)
+	}
+	c.b.WriteString(c.pick("", "", "", "AuthName \"of methods\"\n", "AuthType Basic\n", "AuthzSendForbiddenOnFailure On\n", "AuthMerging And\n", "AuthMerging Or\n"))
+	fmt.Fprintf(&c.b, "</%s>\n", kind)
+}
+
 // section writes one place with rules.
 func (c *accessCase) section(kind, path string) {
 	fmt.Fprintf(&c.b, "<%s \"%s\">\n", kind, path)
-	if c.IntN(4) > 0 {
+	limits := c.IntN(2) == 0
+	if limits && c.IntN(3) == 0 {
+		c.limit(0)
+	}
+	if c.IntN(4) > 0 && !(limits && c.IntN(2) == 0) {
 		c.rules("any", 0)
 	}
+	if limits && c.IntN(2) == 0 {
+		c.limit(0)
+	}
 	if c.IntN(3) == 0 {
-		c.b.WriteString(c.pick("Order allow,deny\n", "Order deny,allow\n", "Order mutual-failure\n", ""))
-		for range c.IntN(3) {
-			fmt.Fprintf(&c.b, "%s from %s\n", c.pick("Allow", "Deny"), c.pick("all", "127.0.0.1", "127.0.0.2", "127.0.1", "127.0.0.0/24", "env=TAG", "env=!TAG", "env=LATE", "none"))
-		}
-		c.b.WriteString(c.pick("Satisfy any\n", "Satisfy any\n", "Satisfy all\n", ""))
+		c.hosts()
+	}
+	if limits {
+		c.limit(0)
 	}
 	if c.IntN(3) == 0 {
 		fmt.Fprintf(&c.b, "AuthMerging %s\n", c.pick("And", "Or", "Off"))
@@ -132,9 +167,9 @@ func basic(s string) string { return "Basic " + base64.StdEncoding.EncodeToStrin
 
 // TestAccessMatrix compares who gets in, who is asked for a password and who is
 // refused with what httpd answers, over random nests of rules in up to three
-// sections that meet.
+// sections that meet, some of them for some methods only.
 func TestAccessMatrix(t *testing.T) {
-	const cases = 240
+	const cases = 360
 	Require(t, "apache2", "apt-get install apache2", "/usr/sbin/apache2")
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil {
@@ -183,7 +218,7 @@ func TestAccessMatrix(t *testing.T) {
 	for i, text := range texts {
 		for range 14 {
 			from := c.pick("127.0.0.1", "127.0.0.2", "127.0.1.5")
-			method := c.pick("GET", "GET", "HEAD", "POST", "PUT")
+			method := c.pick("GET", "GET", "GET", "HEAD", "POST", "PUT", "FOO", "foo", "DELETE")
 			path := fmt.Sprintf("/c%d/%s", i, c.pick("x", "in/x"))
 			auth, tag := auths[c.IntN(len(auths))], c.pick("", "yes")
 			want := accessAnswer(t, ports[0], from, method, path, auth, tag)

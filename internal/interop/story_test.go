@@ -46,7 +46,7 @@ func serverXML(name string, ajp int, secret, cluster string) string {
 func startSetup(t *testing.T, files map[string]string, only ...string) *runtime.Running {
 	t.Helper()
 	dir := writeFiles(t, files)
-	r, err := parse.Load(parse.Options{Paths: []string{dir}, Tomcat: map[string]string{"": "10.1"}, HTTPD: "2.4"})
+	r, err := parse.Load(parse.Options{Paths: []string{dir}, Tomcat: map[string]string{"": "10.1"}, HTTPD: "2.4", Whole: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"clowder/parse/diag"
 	"clowder/parse/model"
 )
 
@@ -65,21 +66,27 @@ type hostRules struct {
 	allow, deny []hostRule
 	allowFirst  bool // Order allow,deny or mutual-failure
 	any         bool // Satisfy any
+	byMethod    []methodOrder
 }
 
 // hostRule is one word behind "from".
 type hostRule func(*client) bool
 
+func hasHostRules(a *model.Access) bool {
+	return given(a.Order) || given(a.Satisfy) || len(a.Allow)+len(a.Deny) > 0
+}
+
+// allowFirst reports whether all are refused but those that are allowed.
+func allowFirst(order string) bool {
+	return strings.EqualFold(order, "allow,deny") || strings.EqualFold(order, "mutual-failure")
+}
+
 // newHostRules returns nil when the section has none of the directives.
-func newHostRules(a *model.Access) (*hostRules, error) {
-	if !given(a.Order) && !given(a.Satisfy) && len(a.Allow)+len(a.Deny) == 0 {
+func newHostRules(a *model.Access, limits []*limit, section diag.Span) (*hostRules, error) {
+	if !hasHostRules(a) && !slices.ContainsFunc(limits, func(l *limit) bool { return hasHostRules(l.access) }) {
 		return nil, nil
 	}
-	h := &hostRules{any: strings.EqualFold(a.Satisfy.V, "any")}
-	switch strings.ToLower(a.Order.V) {
-	case "allow,deny", "mutual-failure":
-		h.allowFirst = true
-	}
+	h := &hostRules{any: strings.EqualFold(a.Satisfy.V, "any"), allowFirst: allowFirst(a.Order.V)}
 	for i, list := range [][]model.String{a.Allow, a.Deny} {
 		for _, w := range list {
 			r, err := newHostRule(w.V)
@@ -93,7 +100,7 @@ func newHostRules(a *model.Access) (*hostRules, error) {
 			}
 		}
 	}
-	return h, nil
+	return h, h.limited(a, limits, section)
 }
 
 // newHostRule reads a word as allow_cmd of mod_access_compat.c does.
@@ -116,9 +123,9 @@ func newHostRule(w string) (hostRule, error) {
 }
 
 // allows is check_dir_access of mod_access_compat.c.
-func (h *hostRules) allows(c *client) bool {
+func (h *hostRules) allows(c *client, allowFirst bool) bool {
 	from := func(list []hostRule) bool { return slices.ContainsFunc(list, func(r hostRule) bool { return r(c) }) }
-	if h.allowFirst {
+	if allowFirst {
 		return from(h.allow) && !from(h.deny)
 	}
 	return !from(h.deny) || from(h.allow)

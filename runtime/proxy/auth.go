@@ -51,18 +51,19 @@ type text struct {
 // sections that it usually meets.
 const maxMerged = 64
 
-// newAuthConf compiles the access control of a section, nil for none.
-func newAuthConf(m *model.Access) (*authConf, error) {
+// newAuthConf compiles the access control of a section, nil for none. What the
+// limits say that is not about methods is in m ([withLimits]).
+func newAuthConf(m *model.Access, limits []*limit, section diag.Span) (*authConf, error) {
 	if m == nil {
 		return nil, nil
 	}
 	a := &authConf{merging: strings.ToLower(m.Merging.V)}
 	var err error
-	if a.hosts, err = newHostRules(m); err != nil {
+	if a.hosts, err = newHostRules(m, limits, section); err != nil {
 		return nil, err
 	}
 	odd := func(at diag.Span, what string) { a.odd = append(a.odd, oddRule{at, what}) }
-	a.rules = newAuthz(m.Require, odd)
+	a.rules = limitRules(newAuthz(m.Require, odd), limits, odd)
 	if given(m.AuthType) {
 		a.kind = &m.AuthType.V
 		if k := strings.ToLower(*a.kind); k != "basic" && k != "none" {
@@ -130,7 +131,8 @@ func (a *authConf) merge(outer *authConf) *authConf {
 	case a.rules == nil:
 		m.rules = outer.rules
 	default:
-		m.rules = &authz{at: a.rules.at, all: a.merging == "and", kids: []*authz{outer.rules, a.rules}}
+		m.rules = &authz{at: a.rules.at, all: a.merging == "and", kids: []*authz{outer.rules, a.rules},
+			methods: bothMethods(outer.rules, a.rules)}
 	}
 	if m.kind == nil {
 		m.kind = outer.kind
@@ -221,7 +223,7 @@ func (p *Proxy) checkAuth() {
 		look(m.GroupFile.V, "AuthGroupFile", m.GroupFile.Span, func(path string) error {
 			return p.files.groups(path).Check(p.ctx)
 		})
-		if a, err := newAuthConf(m); err == nil && a != nil {
+		if a, err := newAuthConf(m, nil, m.At); err == nil && a != nil {
 			for _, o := range a.odd {
 				p.log.Warn(o.what+" is not carried out by clowder run; who needs it gets 500", "place", o.at)
 			}
@@ -241,5 +243,13 @@ func (p *Proxy) accessModels() []*model.Access {
 			out = append(out, sec.Settings.Access)
 		}
 	}
+	eachKept(p.front, func(k *keptSections) {
+		for _, l := range k.limits {
+			out = append(out, l.access)
+		}
+		for _, x := range k.ifs {
+			out = append(out, x.settings.Access)
+		}
+	})
 	return slices.DeleteFunc(out, func(a *model.Access) bool { return a == nil })
 }

@@ -241,7 +241,7 @@ func TestRefusedAtStart(t *testing.T) {
 func TestMergeKeeps(t *testing.T) {
 	conf := func(kind string) *authConf {
 		a, err := newAuthConf(&model.Access{AuthType: model.Def(kind), Merging: model.Is("And", diag.Span{}),
-			Require: &model.Require{Args: []model.String{model.Is("all", diag.Span{}), model.Is("granted", diag.Span{})}}})
+			Require: &model.Require{Args: []model.String{model.Is("all", diag.Span{}), model.Is("granted", diag.Span{})}}}, nil, diag.Span{})
 		if err != nil {
 			t.Fatal(err)
 		}

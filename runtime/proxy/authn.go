@@ -29,13 +29,14 @@ func (c *call) authorize() *problem {
 	q := c.x.Req
 	cl := &client{call: c, addr: plainAddr(q.Remote).WithZone(""), local: plainAddr(q.Local).WithZone("")}
 	if h := a.hosts; h != nil {
-		ok := h.allows(cl)
-		if ok && h.any {
+		allowFirst, any := h.ways(q.Method)
+		ok := h.allows(cl, allowFirst)
+		if ok && any {
 			return nil
 		}
 		if !ok {
 			c.refused("AH01797", cl.addr)
-			if !h.any {
+			if !any {
 				return &problem{status: 403}
 			}
 		}
@@ -47,7 +48,7 @@ func (c *call) authorize() *problem {
 		}
 		return c.misconfigured("AH01627: AuthType configured with no corresponding authorization directives")
 	}
-	switch a.rules.eval(cl) {
+	switch a.rules.eval(cl, true) {
 	case granted:
 		return nil
 	case needUser:
@@ -66,7 +67,7 @@ func (c *call) authorize() *problem {
 // authorizeUser is the second half of authorize_user_core in mod_authz_core.c.
 func (c *call) authorizeUser(cl *client) *problem {
 	a := c.conf.auth
-	switch a.rules.eval(cl) {
+	switch a.rules.eval(cl, true) {
 	case granted:
 		return nil
 	case failed:

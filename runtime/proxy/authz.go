@@ -32,6 +32,8 @@ type authz struct {
 	kids []*authz
 	all  bool // the kids of a group count together, not one of them alone
 	not  bool
+
+	methods []*methodSet // of <Limit>; nil: every method
 }
 
 // newAuthz compiles a tree, nil for an empty one. What cannot be asked here
@@ -68,8 +70,15 @@ func newAuthz(r *model.Require, odd func(diag.Span, string)) *authz {
 	return a
 }
 
-// eval is apply_authz_sections of mod_authz_core.c.
-func (a *authz) eval(c *client) verdict {
+// eval is apply_authz_sections of mod_authz_core.c; all tells that the rule counts
+// together with others of its group.
+func (a *authz) eval(c *client, all bool) verdict {
+	if a.methods != nil && !a.about(c.x.Req.Method) {
+		if all {
+			return granted
+		}
+		return neutral
+	}
 	v := neutral
 	if a.ask != nil {
 		v = a.ask(c)
@@ -91,7 +100,7 @@ func (a *authz) eval(c *client) verdict {
 func (a *authz) group(c *client) verdict {
 	sum := neutral
 	for _, k := range a.kids {
-		v := k.eval(c)
+		v := k.eval(c, a.all)
 		switch {
 		case v == failed:
 			return failed

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"strings"
 
+	"clowder/parse/diag"
 	"clowder/parse/model"
 	"clowder/runtime/balancer"
 	"clowder/runtime/pcre"
@@ -35,6 +36,7 @@ type conf struct {
 	types         map[string]string
 	force         string // ForceType
 	tls           *tlsconf.Section
+	ifs           []*ifSection
 	unknown       error // whether a section applies could not be found out
 	bodyLimit     int64 // LimitRequestBody; -1 when nothing was written
 }
@@ -54,12 +56,14 @@ type layer struct {
 	rewrite   *rewriteConf
 	redirects []*redirect
 	files     fileSettings
+	ifs       []*ifSection
 }
 
 // given reports whether a value was written or concluded, not just defaulted.
 func given[T model.Scalar](v model.Value[T]) bool { return v.Origin >= model.Inferred }
 
-func newLayer(s *model.Settings, path string) (*layer, error) {
+// newLayer compiles the settings of a section, of a server with path "".
+func newLayer(s *model.Settings, path string, section diag.Span) (*layer, error) {
 	l := &layer{s: s, path: path, tls: tlsconf.SectionOf(s)}
 	for _, h := range s.Headers {
 		r, err := newHeaderRule(h)
@@ -69,7 +73,8 @@ func newLayer(s *model.Settings, path string) (*layer, error) {
 		l.headers = append(l.headers, r)
 	}
 	var err error
-	if l.auth, err = newAuthConf(s.Access); err != nil {
+	k := readKept(s, path, section)
+	if l.auth, err = newAuthConf(k.access, k.limits, section); err != nil {
 		return nil, err
 	}
 	if l.env, err = newEnvRules(s); err != nil {
@@ -81,8 +86,10 @@ func newLayer(s *model.Settings, path string) (*layer, error) {
 			return nil, err
 		}
 	}
-	l.redirects, err = newRedirects(s.Redirects)
-	return l, err
+	if l.redirects, err = newRedirects(s.Redirects); err != nil {
+		return nil, err
+	}
+	return l, l.compileIfs(k.ifs)
 }
 
 // over merges the layer into c: later settings win, lists are joined. Access
@@ -130,6 +137,9 @@ func (l *layer) over(c *conf) {
 	if l.rewrite != nil {
 		put(&c.engine, s.Rewrite.Engine)
 		c.rewrite = l.rewrite.over(c.rewrite)
+	}
+	if l.ifs != nil {
+		c.ifs = append(c.ifs[:len(c.ifs):len(c.ifs)], l.ifs...)
 	}
 	l.overRedirects(c)
 	l.files.over(c)
@@ -186,7 +196,7 @@ func newSection(s *model.Section) (*section, error) {
 	if p, ok := strings.CutPrefix(path, "~"); ok && !match {
 		path, match = strings.TrimSpace(p), true
 	}
-	l, err := newLayer(&s.Settings, path)
+	l, err := newLayer(&s.Settings, path, s.At)
 	if err != nil {
 		return nil, err
 	}

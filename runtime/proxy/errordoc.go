@@ -81,13 +81,16 @@ func (c *call) redirect(path string, p *problem) *problem {
 		}
 	}
 	inner := *c
-	inner.x = &exchange.Exchange{Req: &q, W: old.W, Env: old.Env}
+	inner.x = &exchange.Exchange{Req: &q, W: old.W, Env: c.redirectEnv(p.status)}
 	inner.first, inner.body, inner.prob = p, requestBody{}, nil
+	inner.outHeader = nil // its Header and Vary are told again
 	inner.again, inner.fixed, inner.forcedType, inner.forcedHandler = "", false, "", ""
 	inner.filename, inner.base, inner.info, inner.script, inner.forwarding = "", "", "", false, false
 	inner.url, inner.literal, inner.early, inner.viaRule = "", false, false, nil
 	second := inner.route()
-	old.Env = inner.x.Env
+	if second == nil {
+		old.Env = inner.x.Env
+	}
 	c.status, c.bytes, c.sent = inner.status, inner.bytes, inner.sent
 	return second
 }

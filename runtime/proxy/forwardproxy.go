@@ -131,7 +131,7 @@ func (c *call) forwardTarget() (done bool, p *problem) {
 	}
 	c.url, c.literal, c.forwarding = scheme+"://"+authority+rest, true, true
 	c.path = q.Target
-	c.conf = c.srv.locate(q.Target, "")
+	c.locate(q.Target, "", walkAfter)
 	if host, _ := hostPort(authority, 0); c.srv.forward.domain != "" && q.Method == "GET" && !strings.ContainsAny(host, ".:") && host != "localhost" {
 		full := scheme + "://" + host + c.srv.forward.domain + strings.TrimPrefix(authority, host) + rest
 		return true, &problem{status: 301, location: full}

@@ -107,6 +107,7 @@ func New(f *model.FrontEnd, o Options) (*Proxy, error) {
 		return nil, err
 	}
 	p.checkAuth()
+	p.tellKept()
 	if err := p.newHealth(); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"os"
+	"strconv"
 	"strings"
 
 	"clowder/runtime/expr"
@@ -255,16 +256,7 @@ const maxInternal = 10
 // the environment is kept with REDIRECT_ before each name.
 func (c *call) redirectInside(target string) {
 	q := c.x.Req
-	env := make(map[string]string, len(c.x.Env)+2)
-	for k, v := range c.x.Env {
-		env["REDIRECT_"+k] = v
-	}
-	env["REDIRECT_URL"] = strings.Clone(visible(c.path))
-	env["REDIRECT_STATUS"] = "200"
-	if q.HasQ {
-		env["REDIRECT_QUERY_STRING"] = strings.Clone(q.Query)
-	}
-	c.x.Env = env
+	c.x.Env = c.redirectEnv(200)
 	target = strings.Clone(target)
 	q.Path, q.Query, q.HasQ = target, "", false
 	if i := strings.IndexByte(target, '?'); i >= 0 {
@@ -275,6 +267,21 @@ func (c *call) redirectInside(target string) {
 	c.filename, c.info, c.notes, c.forcedType, c.forcedHandler = "", "", nil, "", ""
 	c.script = false
 	c.conf = c.srv.base
+}
+
+// redirectEnv are the variables of an internal redirect: those of before have
+// another name (rename_original_env of modules/http/http_request.c).
+func (c *call) redirectEnv(status int) map[string]string {
+	env := make(map[string]string, len(c.x.Env)+3)
+	for k, v := range c.x.Env {
+		env["REDIRECT_"+k] = v
+	}
+	env["REDIRECT_URL"] = strings.Clone(visible(c.path))
+	env["REDIRECT_STATUS"] = strconv.Itoa(status)
+	if q := c.x.Req; q.HasQ {
+		env["REDIRECT_QUERY_STRING"] = strings.Clone(q.Query)
+	}
+	return env
 }
 
 // isHost reports whether a URL's host and port are this server's

@@ -34,7 +34,8 @@ type call struct {
 	info          string // path info
 	script        bool   // of a ScriptAlias
 	translating   bool   // nothing was mapped yet
-	sub           bool   // a lookup, not a request
+	walking       walking
+	sub           bool // a lookup, not a request
 	prob          *problem
 	fixed         bool   // all before the handler was done
 	parent        *call  // of a lookup
@@ -140,7 +141,7 @@ func (c *call) prepare() *problem {
 		if prob := c.readPath(); prob != nil {
 			return prob
 		}
-		c.conf = c.srv.locate(c.path, "")
+		c.locate(c.path, "", walkBefore)
 		path = c.path
 		c.translating = true
 		if prob := c.translate(); prob != nil {
@@ -148,8 +149,8 @@ func (c *call) prepare() *problem {
 		}
 		c.translating = false
 	}
-	if c.url != "" || c.path != path {
-		c.conf = c.srv.locate(c.path, c.url)
+	if c.url != "" || c.path != path || c.conf.ifs != nil {
+		c.locate(c.path, c.url, walkAfter)
 	}
 	if c.conf.unknown != nil {
 		return &problem{status: 500, err: c.conf.unknown} // the section may guard something
@@ -225,7 +226,7 @@ func (c *call) readPath() *problem {
 // request that it is for: they are not asked twice (ap_process_request_internal).
 func (c *call) sameAccess() bool {
 	p := c.parent
-	return p != nil && p.conf.auth == c.conf.auth
+	return p != nil && p.conf.auth == c.conf.auth && c.conf.ifs == nil // conditions make it another configuration
 }
 
 func (c *call) handle() *problem {

@@ -98,7 +98,7 @@ func (p *Proxy) newServer(main, v *model.Server) (*server, error) {
 	}
 	s.base = conf{bodyLimit: -1, addHeaders: true, continue100: true}
 	for _, m := range both {
-		l, err := newLayer(&m.Settings, "")
+		l, err := newLayer(&m.Settings, "", m.At)
 		if err != nil {
 			return nil, at(m.At, err)
 		}

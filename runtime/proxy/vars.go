@@ -54,6 +54,9 @@ func (c *call) variable(name string) string {
 	case "REQUEST_URI", "DOCUMENT_URI":
 		return visible(c.path)
 	case "REQUEST_FILENAME", "SCRIPT_FILENAME":
+		if c.walking == walkBefore && c.url == "" {
+			return ""
+		}
 		return visible(c.fileName())
 	case "REMOTE_ADDR", "REMOTE_HOST", "CONN_REMOTE_ADDR":
 		return plainAddr(q.Remote).String()
@@ -71,6 +74,9 @@ func (c *call) variable(name string) string {
 	case "SERVER_PROTOCOL":
 		return protocol(q)
 	case "PATH_INFO":
+		if c.walking == walkBefore {
+			return ""
+		}
 		if c.url != "" || c.filename != "" {
 			return c.info
 		}
@@ -87,6 +93,9 @@ func (c *call) variable(name string) string {
 	case "HANDLER":
 		return c.handlerName()
 	case "REQUEST_STATUS":
+		if c.first != nil && c.status <= 200 {
+			return strconv.Itoa(c.first.status)
+		}
 		return strconv.Itoa(max(c.status, 200))
 	case "CONTENT_TYPE":
 		if c.answering != nil {
@@ -154,6 +163,8 @@ func (c *call) handlerName() string {
 		return c.forcedHandler
 	case c.url != "":
 		return "proxy-server"
+	case c.walking != walkNone:
+		return ""
 	case c.conf.handler != "" || c.answering == nil:
 		return c.conf.handler
 	}

@@ -124,7 +124,7 @@ func playAll(t *testing.T, list []*vectors.Vector) []result {
 	}
 	wg.Wait()
 	for i := range out {
-		if r := &out[i]; r.diff != "" && deviations[r.v.ID] == "" && !pending(r.v.ID) {
+		if r := &out[i]; r.diff != "" && deviations[r.v.ID] == "" {
 			if again := play(t, r.v); again == "" {
 				t.Logf("%s is equal when played alone; before: %.300s", r.v.ID, r.diff)
 				r.diff = ""
@@ -160,8 +160,6 @@ func TestVectors(t *testing.T) {
 			}
 		case differs:
 			t.Logf("%s differs as meant: %s", r.v.ID, why)
-		case pending(r.v.ID):
-			t.Logf("%s (other work): %.300s", r.v.ID, r.diff)
 		default:
 			t.Errorf("%s: %s", r.v.ID, r.diff)
 		}
@@ -199,19 +197,4 @@ var deviations = map[string]string{
 	"fail-15":    "a request without a body that meets a connection which the backend has just closed is sent once more on a new one",
 	"fail-40":    "the 502 for a bad Content-Length is an ordinary page with its length, not one in chunks with an Expires field",
 	"manager-25": "a reload keeps what balancer-manager has changed, with BalancerPersist or without",
-}
-
-// pending are cases whose causes other parts of the balancer have to mend.
-func pending(id string) bool {
-	for _, p := range pendingIDs {
-		if id == p || strings.HasSuffix(p, "*") && strings.HasPrefix(id, strings.TrimSuffix(p, "*")) {
-			return true
-		}
-	}
-	return false
-}
-
-var pendingIDs = []string{
-	"access-40", "access-41", // Limit
-	"merge-01", "merge-06", // If
 }
