@@ -19,7 +19,7 @@ func (l *lowerer) keep(n *Node, s *scope) {
 	}
 	if d := l.directive(n); d != nil {
 		if s.req != nil && s.req.Group.V != "" { // a <Limit> in it is about its lines only
-			d = &model.Directive{At: n.Span, Name: model.Infer("Require"+s.req.Group.V, s.req.At), Section: model.Infer(true, s.req.At), Children: []*model.Directive{d}}
+			d = &model.Directive{At: n.Span, Name: model.Is("Require"+s.req.Group.V, s.req.At), Section: model.Is(true, s.req.At), Children: []*model.Directive{d}}
 		}
 		st := s.settings()
 		st.Extras = append(st.Extras, d)

@@ -41,6 +41,14 @@ func (w *writer) extra(d *model.Directive) {
 	w.mods.directive(d.Name.V)
 	w.namedModules(name, d)
 	if d.Section.V {
+		switch name {
+		case "requireall", "requireany", "requirenone":
+			// A part of a group whose other rules stand in the model: beside them it
+			// would let in whom the group refuses.
+			w.lost = true
+			w.led.Closed("a <Limit> inside of a group of rules is not written, so every request is refused", "<Limit> with all rules of the group in it", d)
+			return
+		}
 		w.extraSection(d)
 		return
 	}
