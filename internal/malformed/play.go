@@ -39,7 +39,8 @@ type slot struct {
 	ln    net.Listener
 	mu    sync.Mutex
 	conns [][]byte
-	open  sync.WaitGroup
+	open  int        // connections whose end has not come
+	quiet *sync.Cond // there is none
 }
 
 // New opens n backends. Close the rig when all is done.
@@ -55,6 +56,7 @@ func New(n int) (*Rig, error) {
 			return nil, err
 		}
 		s := &slot{front: p, ln: ln}
+		s.quiet = sync.NewCond(&s.mu)
 		r.slots = append(r.slots, s)
 		go s.accept()
 	}
@@ -145,9 +147,11 @@ func (s *slot) play(raw string) (Result, error) {
 		res.Statuses = append(res.Statuses, n)
 	}
 	c.Close()
-	s.open.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for s.open > 0 {
+		s.quiet.Wait()
+	}
 	for _, b := range s.conns {
 		if len(b) > 0 {
 			res.Backend = append(res.Backend, string(b))
@@ -163,17 +167,19 @@ func (s *slot) accept() {
 		if err != nil {
 			return
 		}
-		s.open.Add(1)
 		s.mu.Lock()
+		s.open++
 		i := len(s.conns)
 		s.conns = append(s.conns, nil)
 		s.mu.Unlock()
 		go func() {
-			defer s.open.Done()
 			defer c.Close()
 			b := answer(c)
 			s.mu.Lock()
 			s.conns[i] = b
+			if s.open--; s.open == 0 {
+				s.quiet.Broadcast()
+			}
 			s.mu.Unlock()
 		}()
 	}
