@@ -239,11 +239,6 @@ func huffmanDigits(b []byte) string {
 
 // TestH2Refused sends what would be another request, or several, in HTTP/1.
 func TestH2Refused(t *testing.T) {
-	served := make(chan string, 1000)
-	_, addr := start(t, Config{Handler: exchange.HandlerFunc(func(x *exchange.Exchange) {
-		served <- x.Req.Target
-		describe(x)
-	}), H2C: always})
 	base := func(more ...string) [][2]string {
 		f := [][2]string{{":method", "GET"}, {":scheme", "http"}, {":authority", "a.test"}, {":path", "/"}}
 		for i := 0; i+1 < len(more); i += 2 {
@@ -324,6 +319,12 @@ func TestH2Refused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			// A server for each: a handler of the case before may still be on its way.
+			served := make(chan string, 1000)
+			_, addr := start(t, Config{Handler: exchange.HandlerFunc(func(x *exchange.Exchange) {
+				served <- x.Req.Target
+				describe(x)
+			}), H2C: always})
 			got := rawH2(t, addr, tt.fields, tt.body)
 			if !strings.Contains(" "+tt.want+" ", " "+got+" ") {
 				t.Errorf("%s, want %s", got, tt.want)
