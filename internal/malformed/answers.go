@@ -15,8 +15,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"clowder/internal/ports"
 )
 
 // Answer is what a hostile or broken backend sends to a request.
@@ -108,11 +106,7 @@ type answerSlot struct {
 func NewAnswers(n int) (*AnswerRig, error) {
 	r := &AnswerRig{}
 	for range n {
-		p, err := ports.Free()
-		if err != nil {
-			return nil, err
-		}
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		p, ln, err := open()
 		if err != nil {
 			return nil, err
 		}

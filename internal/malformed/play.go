@@ -47,11 +47,7 @@ type slot struct {
 func New(n int) (*Rig, error) {
 	r := &Rig{}
 	for range n {
-		p, err := ports.Free()
-		if err != nil {
-			return nil, err
-		}
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		p, ln, err := open()
 		if err != nil {
 			return nil, err
 		}
@@ -61,6 +57,15 @@ func New(n int) (*Rig, error) {
 		go s.accept()
 	}
 	return r, nil
+}
+
+// open returns a port for a front end, and a backend's socket.
+func open() (port int, ln net.Listener, err error) {
+	if port, err = ports.Free(); err != nil {
+		return 0, nil, err
+	}
+	ln, err = net.Listen("tcp", "127.0.0.1:0")
+	return port, ln, err
 }
 
 // Close ends the backends.
